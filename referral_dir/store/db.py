@@ -1,0 +1,129 @@
+"""The engine, the transaction, and what SQLite and PostgreSQL must agree on."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from referral_dir.store.crypto import KeyRing
+
+MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC on both databases; a naive one is refused, because its meaning is unknown."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the store: give it a time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table of the store."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: Mapping[Any, Any] = {  # type: ignore[misc]
+        datetime: UtcDateTime(),
+        list[str]: JSON(),
+        list[dict[str, Any]]: JSON(),
+        dict[str, Any]: JSON(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database and the keys that open what it keeps sealed."""
+
+    engine: Engine
+    keys: KeyRing
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`, with the settings that safety needs."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own BEGIN comes too late for reads and savepoints; ours is emitted by the event below.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000",
+                   "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails with "database is locked" under load.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+_before_commit: list[Callable[[Session], None]] = []
+
+
+def before_commit(function: Callable[[Session], None]) -> Callable[[Session], None]:
+    """Register what `transaction` runs last before its commit (audit and change log are written there)."""
+    _before_commit.append(function)
+    return function
+
+
+@contextmanager
+def transaction(store: Store) -> Iterator[Session]:
+    """One unit of work: commits when the block ends, rolls back whole when it raises."""
+    with Session(store.engine, expire_on_commit=False, info={"keys": store.keys}) as session, session.begin():
+        yield session
+        session.flush()
+        for function in _before_commit:
+            function(session)
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[Session]:
+    """A session that only reads: on SQLite it never waits for a writer. What it changes is thrown away."""
+    engine = store.engine.execution_options(reading=True)
+    with Session(engine, expire_on_commit=False, autoflush=False, info={"keys": store.keys}) as session:
+        yield session
+        session.rollback()
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to `revision` by Alembic's upgrade."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

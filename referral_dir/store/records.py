@@ -1,0 +1,148 @@
+"""What must outlive the act: audit entries, the outbox, and the change log that the indexes read.
+
+Audit and change log are ordered by commit. Both are queued on the session and written last, under one lock:
+a reader that remembers the highest number it saw can then never miss a slower writer with a lower one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, func, insert, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from referral_dir.store.db import Base, before_commit
+
+LOG_LOCK: Final = 0x52454652
+FIRST_HASH: Final = "0" * 64
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+class AuditEntry(Base):
+    """One act or refusal. `hash` covers the entry and the hash of the one before it."""
+
+    __tablename__ = "audit_entry"
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID | None]
+    organization_id: Mapped[UUID | None]
+    action: Mapped[str] = mapped_column(String(40), index=True)
+    subject: Mapped[str | None] = mapped_column(String(80), index=True)
+    purpose: Mapped[str | None] = mapped_column(String(40))
+    outcome: Mapped[str] = mapped_column(String(10))
+    details: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class ChangeLog(Base):
+    """A service that an index must read again; the number grows in the order of commits."""
+
+    __tablename__ = "change_log"
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    service_id: Mapped[UUID]
+    at: Mapped[datetime]
+
+
+class OutboxMessage(Base):
+    """An e-mail that waits to be sent: it says that something waits, and links to it. Never any detail."""
+
+    __tablename__ = "outbox_message"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    kind: Mapped[str] = mapped_column(String(40))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
+    handoff_id: Mapped[UUID | None] = mapped_column(ForeignKey("handoff.id", ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent.id"), index=True)
+    created: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt: Mapped[datetime] = mapped_column(index=True)
+    claimed_until: Mapped[datetime | None]
+    sent: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An audit entry before it has a place in the chain."""
+
+    at: datetime
+    actor_id: UUID | None
+    organization_id: UUID | None
+    action: str
+    subject: str | None
+    purpose: str | None
+    outcome: str
+    details: dict[str, Any]
+
+
+def queue_audit(session: Session, entry: Audited) -> None:
+    """Have this entry written when the transaction commits."""
+    session.info.setdefault("audit", []).append(entry)
+
+
+def service_changed(session: Session, service_id: UUID) -> None:
+    """Have the indexes read this service again once the transaction has committed."""
+    session.info.setdefault("changed", {})[service_id] = None
+
+
+def services_changed(session: Session, service_ids: list[UUID]) -> None:
+    """As `service_changed`, for many."""
+    session.info.setdefault("changed", {}).update(dict.fromkeys(service_ids))
+
+
+@before_commit
+def _write_logs(session: Session) -> None:
+    entries: list[Audited] = session.info.pop("audit", [])
+    changed: dict[UUID, None] = session.info.pop("changed", {})
+    if not entries and not changed:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
+    if changed:
+        _write_changes(session, list(changed))
+    if entries:
+        _write_audit(session, entries)
+
+
+def _write_changes(session: Session, service_ids: list[UUID]) -> None:
+    last = session.scalar(select(func.max(ChangeLog.sequence))) or 0
+    now = datetime.now(UTC)
+    session.execute(
+        insert(ChangeLog),
+        [{"sequence": last + n, "service_id": sid, "at": now} for n, sid in enumerate(service_ids, 1)],
+    )
+
+
+def _write_audit(session: Session, entries: list[Audited]) -> None:
+    newest = session.execute(
+        select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
+    ).first()
+    sequence, previous = (newest.sequence, newest.hash) if newest else (0, FIRST_HASH)
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        sequence += 1
+        row: dict[str, Any] = {
+            "sequence": sequence, "at": entry.at, "actor_id": entry.actor_id,
+            "organization_id": entry.organization_id, "action": entry.action, "subject": entry.subject,
+            "purpose": entry.purpose, "outcome": entry.outcome, "details": entry.details,
+            "previous_hash": previous,
+        }
+        row["hash"] = previous = entry_hash(row)
+        rows.append(row)
+    session.execute(insert(AuditEntry), rows)
+
+
+def entry_hash(row: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of all fields but the hash itself (RFC 8785 in spirit: sorted keys)."""
+    fields = {
+        key: value.astimezone(UTC).isoformat() if isinstance(value, datetime)
+        else str(value) if isinstance(value, UUID) else value
+        for key, value in row.items() if key != "hash"
+    }
+    canonical = json.dumps(fields, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
