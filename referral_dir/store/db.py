@@ -48,7 +48,7 @@ class Base(DeclarativeBase):
     """Every table of the store."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: Mapping[Any, Any] = {  # type: ignore[misc]
+    type_annotation_map: Mapping[Any, Any] = {
         datetime: UtcDateTime(),
         list[str]: JSON(),
         list[dict[str, Any]]: JSON(),
