@@ -57,13 +57,18 @@ def advance(state: State, to: State) -> State:
     return to
 
 
+def is_active(consent: Consent, now: datetime) -> bool:
+    """Whether anything may be shared under the record now."""
+    return consent.state is State.ACTIVE and consent.given is not None and consent.given <= now < consent.expires
+
+
 def require_active(consent: Consent | None, organization_id: UUID, purpose: str, now: datetime) -> Consent:
     """The consent, if it lets this organization learn of the case now. Raises ConsentMissing."""
     if consent is None:
         raise ConsentMissing("no consent is recorded for this organization: explain it and record the answer")
     if consent.state is not State.ACTIVE:
         raise ConsentMissing(f"the consent is {consent.state}: nothing may be shared under it")
-    if consent.given is None or now < consent.given or now >= consent.expires:
+    if not is_active(consent, now):
         raise ConsentMissing("the consent has run out: ask again and make a new record")
     if consent.recipient_organization_id != organization_id or consent.purpose != purpose:
         raise ConsentMissing("the consent names another organization or purpose")

@@ -60,13 +60,17 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is asked for. `needs` maps each asked code to the codes that satisfy it (itself and its children)."""
+    """What is asked for.
+
+    `needs` maps each asked code to the codes that satisfy it (itself and its children); any one of `languages`
+    is enough; `ages` is the youngest and oldest the person may be, in years.
+    """
 
     needs: Mapping[str, frozenset[str]]
     place: Place
     languages: tuple[str, ...] = ()
     radius_km: float = 50.0
-    age: int | None = None
+    ages: tuple[int, int] | None = None
     gender: str | None = None
     household: int = 1
     nationality: str | None = None
@@ -335,12 +339,18 @@ def _eligibility(need: Need, candidate: Candidate) -> list[Criterion]:
 
 
 def _age(need: Need, candidate: Candidate) -> Criterion | None:
-    low, high = candidate.minimum_age, candidate.maximum_age
-    if need.age is None or (low is None and high is None):
+    """The person's age is a range, a single year or a band: one that lies partly outside is to be asked."""
+    if need.ages is None or (candidate.minimum_age is None and candidate.maximum_age is None):
         return None
-    span = f"{low or 0:g} to {high:g}" if high is not None else f"{low:g} and older"
-    fits = (low is None or need.age >= low) and (high is None or need.age <= high)
-    return Criterion("age", Verdict.MET if fits else Verdict.UNMET, f"For ages {span}; asked {need.age}")
+    low, high = candidate.minimum_age or 0, candidate.maximum_age if candidate.maximum_age is not None else math.inf
+    youngest, oldest = need.ages
+    span = f"{low:g} and older" if math.isinf(high) else f"{low:g} to {high:g}"
+    asked = f"{youngest}" if youngest == oldest else f"{youngest} to {oldest}"
+    # Whole years: someone of 17 is under a maximum of 17 until the next birthday.
+    inside = low <= youngest and oldest < high + 1
+    outside = oldest < low or youngest >= high + 1
+    verdict = Verdict.MET if inside else Verdict.UNMET if outside else Verdict.UNKNOWN
+    return Criterion("age", verdict, f"For ages {span}; asked {asked}")
 
 
 def _household(need: Need, candidate: Candidate) -> Criterion | None:

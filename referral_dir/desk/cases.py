@@ -1,0 +1,200 @@
+"""Cases: what is needed, and, sealed apart, who it is about."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from referral_dir.desk import audit, ending
+from referral_dir.domain.access import Actor, require
+from referral_dir.domain.consent import IDENTIFYING_FIELDS
+from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.matching import Area, Need
+from referral_dir.domain.needs import check_code, expand
+from referral_dir.domain.reference import new_reference
+from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Reason
+from referral_dir.store import case_queries, crypto
+from referral_dir.store.cases import Case, CaseField, Consent, Disclosure, Handoff
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+MAXIMUM_FIELD = 2000
+AGES: Mapping[str, tuple[int, int]] = {
+    AgeBand.CHILD: (0, 11), AgeBand.TEEN: (12, 17), AgeBand.YOUNG_ADULT: (18, 25), AgeBand.ADULT: (26, 59),
+    AgeBand.OLDER: (60, 110),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What an officer says of a case. Nothing here identifies anyone."""
+
+    needs: Sequence[str]
+    languages: Sequence[str]
+    place: Place
+    priority: str = Priority.URGENT
+    age_band: str | None = None
+    gender: str | None = None
+    household: int = 1
+    accessibility: Sequence[str] = ()
+    excluded_organizations: Sequence[UUID] = ()
+    excluded_areas: Sequence[Area] = ()
+    safe_contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case as its own organization sees it."""
+
+    case: Case
+    identifying: Mapping[str, str]
+    safe_contact: str
+    consents: Sequence[Consent]
+    handoffs: Sequence[Handoff]
+    disclosures: Sequence[Disclosure]
+
+
+def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> Case:
+    """Make a case with a key of its own. Raises Invalid with every field that is wrong."""
+    require(actor, "case:create")
+    _check(new)
+    case_id, key = uuid4(), crypto.new_key()
+    case = Case(
+        id=case_id, reference=new_reference(), organization_id=actor.organization_id, created_by_id=actor.person_id,
+        created=now, priority=new.priority, needs=list(dict.fromkeys(new.needs)),
+        languages=list(dict.fromkeys(new.languages)), age_band=new.age_band or None, gender=new.gender or None,
+        household=new.household, accessibility=list(new.accessibility), place_name=new.place.name,
+        place_country=new.place.country, place_latitude=new.place.latitude, place_longitude=new.place.longitude,
+        excluded_organizations=[str(i) for i in new.excluded_organizations],
+        excluded_areas=[{"name": a.name, "latitude": a.latitude, "longitude": a.longitude,
+                         "radius_km": a.radius_km} for a in new.excluded_areas],
+        safe_contact=crypto.seal(key, new.safe_contact.encode(), case_id, "safe_contact")
+        if new.safe_contact else None,
+        wrapped_key=session.info["keys"].seal(key, case_id, "wrapped_key"))
+    session.add(case)
+    session.flush()
+    audit.record(session, actor, "case:create", now, subject=f"case:{case.id}", purpose="referral")
+    return case
+
+
+def my_cases(session: "Session", actor: Actor, *, closed: bool = False) -> Sequence[Case]:
+    """The cases of the actor's organization, newest first."""
+    require(actor, "case:read")
+    return case_queries.cases_of(session, actor.organization_id, closed=closed)
+
+
+def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> CaseFile:
+    """The whole case. Reading it is audited, as it opens the identifying fields."""
+    require(actor, "case:read")
+    case = own_case(session, actor, case_id)
+    audit.record(session, actor, "case:read", now, subject=f"case:{case.id}", purpose="referral")
+    safe = crypto.unseal(case_key(session, case), case.safe_contact, case.id, "safe_contact").decode() \
+        if case.safe_contact else ""
+    return CaseFile(case, identifying_fields(session, case), safe, case_queries.consents_of(session, case.id),
+                    case_queries.handoffs_of_case(session, case.id), case_queries.disclosures_of(session, case.id))
+
+
+def set_identifying(session: "Session", actor: Actor, case_id: UUID, values: Mapping[str, str],
+                    now: datetime) -> None:
+    """Set identifying fields; an empty value forgets the field. Raises Invalid."""
+    require(actor, "case:change")
+    case = _open(own_case(session, actor, case_id))
+    errors = {f: "no such field" for f in values if f not in IDENTIFYING_FIELDS}
+    errors |= {f: f"at most {MAXIMUM_FIELD} characters" for f, v in values.items() if len(v) > MAXIMUM_FIELD}
+    if errors:
+        raise Invalid(errors)
+    key = case_key(session, case)
+    for field, value in values.items():
+        case_queries.remove_case_field(session, case.id, field)
+        if value.strip():
+            row_id = uuid4()
+            session.add(CaseField(id=row_id, case_id=case.id, field=field,
+                                  sealed=crypto.seal(key, value.strip().encode(), row_id, field)))
+    session.flush()
+    audit.record(session, actor, "case:change", now, subject=f"case:{case.id}", purpose="referral",
+                 details={"fields": sorted(values)})
+
+
+def close_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> None:
+    """Close the case; what is still open of it is cancelled."""
+    require(actor, "case:close")
+    case = _open(own_case(session, actor, case_id))
+    for handoff in case_queries.open_handoffs(session, case_id=case.id):
+        ending.cancel(session, actor, handoff, Reason.NO_LONGER_NEEDED, Party.REQUESTER, now)
+    case.closed = now
+    audit.record(session, actor, "case:close", now, subject=f"case:{case.id}", purpose="referral")
+
+
+def own_case(session: "Session", actor: Actor, case_id: UUID) -> Case:
+    """The case, if the actor's organization owns it. Raises NotFound."""
+    case = case_queries.find_case(session, case_id, actor.organization_id)
+    if case is None:
+        raise NotFound("no such case")
+    return case
+
+
+def case_key(session: "Session", case: Case) -> bytes:
+    """The case's own key. Raises NotFound where it was destroyed."""
+    if case.wrapped_key is None:
+        raise NotFound("this case has been erased")
+    key: bytes = session.info["keys"].open(case.wrapped_key, case.id, "wrapped_key")
+    return key
+
+
+def identifying_fields(session: "Session", case: Case) -> dict[str, str]:
+    """The opened fields, in the order of IDENTIFYING_FIELDS. For those only who may see them."""
+    key = case_key(session, case)
+    opened = {row.field: crypto.unseal(key, row.sealed, row.id, row.field).decode()
+              for row in case_queries.case_fields(session, case.id)}
+    return {field: opened[field] for field in IDENTIFYING_FIELDS if field in opened}
+
+
+def need_of(case: Case, *, radius_km: float = 50.0) -> Need:
+    """What to match for this case."""
+    return Need(
+        needs={code: expand(code) for code in case.needs},
+        place=Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude),
+        languages=tuple(case.languages), radius_km=radius_km,
+        ages=AGES[case.age_band] if case.age_band else None, gender=case.gender, household=case.household,
+        accessibility=tuple(case.accessibility),
+        excluded_organizations=frozenset(UUID(i) for i in case.excluded_organizations),
+        excluded_areas=tuple(Area(**area) for area in case.excluded_areas))
+
+
+def _open(case: Case) -> Case:
+    if case.closed is not None:
+        raise WrongState("this case is closed")
+    return case
+
+
+def _check(new: NewCase) -> None:
+    errors: dict[str, str] = {}
+    if not new.needs:
+        errors["needs"] = "choose at least one need"
+    for code in new.needs:
+        try:
+            check_code(code)
+        except ValueError as error:
+            errors["needs"] = str(error)
+    if new.priority not in set(Priority):
+        errors["priority"] = "choose how soon an answer is needed"
+    if new.age_band and new.age_band not in set(AgeBand):
+        errors["age_band"] = "choose an age group"
+    if new.gender and new.gender not in set(Gender):
+        errors["gender"] = "choose from the list"
+    if not 1 <= new.household <= 50:
+        errors["household"] = "from 1 to 50 people"
+    if len(json.dumps(list(new.accessibility))) > 500 or len(new.safe_contact) > MAXIMUM_FIELD:
+        errors["safe_contact"] = f"at most {MAXIMUM_FIELD} characters"
+    if errors:
+        raise Invalid(errors)
+
+
+def summary(case: Case) -> dict[str, Any]:
+    """What may be known of a case before acceptance: nothing that identifies."""
+    return {"needs": case.needs, "languages": case.languages, "age_band": case.age_band, "gender": case.gender,
+            "household": case.household, "accessibility": case.accessibility, "place": case.place_name,
+            "priority": case.priority}

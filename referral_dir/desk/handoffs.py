@@ -1,0 +1,332 @@
+"""Handoffs: an officer asks, a provider answers, both see it through.
+
+Each function is one transaction's work. Locks are taken in one order: consent, handoff, capacity.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from referral_dir.desk import audit, consents, ending, notify
+from referral_dir.desk.cases import identifying_fields, own_case, summary
+from referral_dir.domain import availability, consent
+from referral_dir.domain import handoff as rules
+from referral_dir.domain.access import Actor, require
+from referral_dir.domain.consent import PURPOSE_REFERRAL
+from referral_dir.domain.errors import ConsentMissing, Invalid, NoCapacity, NotFound, WrongState
+from referral_dir.domain.reference import short
+from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
+from referral_dir.store import case_queries, records
+from referral_dir.store.cases import Case, Consent, Disclosure, Handoff, HandoffEvent, Hold
+from referral_dir.store.directory import Organization, Service, ServiceCapacity
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+MAXIMUM_MEETING_POINT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of an inbox or outbox."""
+
+    handoff: Handoff
+    service: str
+    organization: str
+    reference: str
+    held_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One handoff as one of its parties may see it now.
+
+    `about` never identifies; `identifying` holds what an active consent names, for the recipient, under way.
+    """
+
+    handoff: Handoff
+    service: Service
+    organization: str
+    requester: str
+    reference: str
+    about: Mapping[str, Any]
+    identifying: Mapping[str, str]
+    consent: Consent | None
+    interpreter: Service | None
+    meeting_point: str
+    hold: Hold | None
+    events: Sequence[HandoffEvent]
+    actions: tuple[HandoffAction, ...]
+
+
+def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, now: datetime, *,
+            interpreter_service_id: UUID | None = None) -> Handoff:
+    """Ask a service to take a case: consent is checked, a place is held where the service allows it.
+
+    Raises NotFound, ConsentMissing, NoCapacity, WrongState (asked already), Invalid.
+    """
+    require(actor, "handoff:request")
+    case = own_case(session, actor, case_id)
+    service = session.get(Service, service_id)
+    if case.closed is not None or service is None or service.status != "active":
+        raise NotFound("no such case or service")
+    if not service.accepts_handoffs:
+        raise Invalid({"service": "this service takes no requests through the directory: phone it"})
+    if str(service.organization_id) in case.excluded_organizations:
+        raise NotFound("no such case or service")
+    standing = _standing_consent(session, case.id, service.organization_id, now)
+    if any(h.service_id == service.id for h in case_queries.open_handoffs(session, case_id=case.id)):
+        raise WrongState("this service has been asked for this case already: see its handoff")
+    priority = Priority(case.priority)
+    handoff = Handoff(
+        case_id=case.id, service_id=service.id, interpreter_service_id=interpreter_service_id,
+        requester_organization_id=actor.organization_id, recipient_organization_id=service.organization_id,
+        consent_id=standing.id, needs=case.needs, priority=priority, state=HandoffState.DRAFT,
+        requested_by_id=actor.person_id, created=now)
+    session.add(handoff)
+    session.flush()
+    answer_by = min(now + rules.ANSWER_WITHIN[priority], standing.expires)
+    ending.move(session, actor, handoff, HandoffAction.REQUEST, Party.REQUESTER, now, requested=now,
+                answer_by=answer_by)
+    _hold(session, handoff, service, case.household, now)
+    notify.tell_organization(session, "handoff_waiting", handoff, service.organization_id, now)
+    return handoff
+
+
+def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *, meeting_point: str = "") -> Handoff:
+    """The provider takes the case: the hold becomes occupancy, other requests for the same need end.
+
+    Raises NotFound, ConsentMissing, WrongState, NoCapacity, Invalid.
+    """
+    handoff, case = _received(session, actor, handoff_id)
+    if len(meeting_point) > MAXIMUM_MEETING_POINT:
+        raise Invalid({"meeting_point": f"at most {MAXIMUM_MEETING_POINT} characters"})
+    _check_consent(session, handoff, now)
+    others = case_queries.open_handoffs(session, case_id=case.id)
+    sealed = session.info["keys"].seal(meeting_point.strip().encode(), handoff.id, "meeting_point") \
+        if meeting_point.strip() else None
+    ending.move(session, actor, handoff, HandoffAction.ACCEPT, Party.RECIPIENT, now, answered=now,
+                meeting_point=sealed)
+    _occupy(session, handoff, case.household)
+    for other in others:
+        if other.id != handoff.id and set(other.needs) & set(handoff.needs) and \
+                HandoffState(other.state) not in rules.UNDER_WAY:
+            ending.cancel(session, None, other, Reason.ACCEPTED_ELSEWHERE, Party.SYSTEM, now)
+    notify.tell_requester(session, "handoff_answered", handoff, now)
+    return handoff
+
+
+def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAction, now: datetime, *,
+           reason: Reason | None = None) -> Handoff:
+    """The provider rejects, holds, starts (the person has arrived), completes or fails the handoff."""
+    if action not in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE,
+                      HandoffAction.FAIL):
+        raise Invalid({"action": "not one of a provider's answers"})
+    handoff, case = _received(session, actor, handoff_id)
+    if action in (HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE):
+        _check_consent(session, handoff, now)
+    values: dict[str, Any] = {}
+    if action is HandoffAction.HOLD:
+        values["answer_by"] = now + rules.ANSWER_WITHIN[Priority(case.priority)]
+    if action in (HandoffAction.REJECT, HandoffAction.HOLD):
+        values["answered"] = now
+    ending.move(session, actor, handoff, action, Party.RECIPIENT, now, reason, **values)
+    notify.tell_requester(session, "handoff_answered", handoff, now)
+    return handoff
+
+
+def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason, now: datetime) -> Handoff:
+    """Either party ends an open handoff. Raises NotFound, WrongState, Invalid."""
+    require(actor, "handoff:cancel")
+    party = Party.REQUESTER
+    handoff = case_queries.handoff_of_requester(session, handoff_id, actor.organization_id)
+    if handoff is None:
+        party = Party.RECIPIENT
+        handoff = case_queries.handoff_of_recipient(session, handoff_id, actor.organization_id)
+    if handoff is None:
+        raise NotFound("no such handoff")
+    if reason in rules.AUTOMATIC:
+        raise Invalid({"reason": "choose a reason from the list"})
+    _lock(session, handoff)
+    ending.cancel(session, actor, handoff, reason, party, now)
+    if party is Party.RECIPIENT:
+        notify.tell_requester(session, "handoff_answered", handoff, now)
+    return handoff
+
+
+def incoming(session: "Session", actor: Actor) -> Sequence[Listed]:
+    """What was sent to the actor's organization, soonest answer first."""
+    require(actor, "handoff:receive")
+    return _list(session, case_queries.handoffs_to(session, actor.organization_id), other="requester")
+
+
+def outgoing(session: "Session", actor: Actor) -> Sequence[Listed]:
+    """What the actor's organization asked for, newest first."""
+    require(actor, "handoff:read")
+    return _list(session, case_queries.handoffs_from(session, actor.organization_id), other="recipient")
+
+
+def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
+    """What the provider may see: before acceptance nothing that identifies; after it what the consent names.
+
+    The consent is checked in this very transaction, and the disclosure is written down in it.
+    """
+    handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
+    row = _locked_consent(session, handoff)
+    open_now = HandoffState(handoff.state) in rules.OPEN
+    allowed = open_now and row is not None and consent.is_active(case_queries.as_consent(row), now)
+    shown: dict[str, str] = {}
+    if allowed and row is not None and HandoffState(handoff.state) in rules.UNDER_WAY:
+        shown = _disclose(session, actor, handoff, case, row, now)
+    audit.record(session, actor, "handoff:receive", now, subject=f"handoff:{handoff.id}", purpose="referral",
+                 details={"fields": sorted(shown)})
+    actions = rules.actions_for(HandoffState(handoff.state), Party.RECIPIENT) if allowed else ()
+    return _view(session, handoff, case, about=summary(case) if allowed else {}, identifying=shown,
+                 consent_row=row, actions=actions)
+
+
+def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
+    """A handoff as the organization that asked for it sees it; the meeting point while it is under way."""
+    require(actor, "handoff:read")
+    handoff = case_queries.handoff_of_requester(session, handoff_id, actor.organization_id)
+    if handoff is None:
+        raise NotFound("no such handoff")
+    case = session.get_one(Case, handoff.case_id)
+    row = session.get(Consent, handoff.consent_id) if handoff.consent_id else None
+    audit.record(session, actor, "handoff:read", now, subject=f"handoff:{handoff.id}", purpose="referral")
+    actions = rules.actions_for(HandoffState(handoff.state), Party.REQUESTER)
+    return _view(session, handoff, case, about=summary(case), identifying={}, consent_row=row, actions=actions)
+
+
+def expire_due(session: "Session", now: datetime) -> int:
+    """What time ends: consents, holds and requests that nobody answered. Returns how many ended."""
+    ended = consents.expire_due(session, now)
+    for handoff_id in case_queries.unanswered_handoffs(session, now):
+        handoff = case_queries.lock_handoff(session, handoff_id)
+        if handoff is not None and handoff.state in (HandoffState.REQUESTED, HandoffState.ON_HOLD):
+            ending.move(session, None, handoff, HandoffAction.EXPIRE, Party.SYSTEM, now, Reason.NO_RESPONSE)
+            notify.tell_requester(session, "handoff_answered", handoff, now)
+            ended += 1
+    for hold in case_queries.holds_that_ran_out(session, now):
+        if case_queries.move_hold(session, hold.id, "held", "released"):
+            case_queries.return_places(session, hold.capacity_id, hold.quantity)
+            handoff = session.get(Handoff, hold.handoff_id)
+            if handoff is not None:
+                records.service_changed(session, handoff.service_id)
+            ended += 1
+    return ended
+
+
+def _standing_consent(session: "Session", case_id: UUID, organization_id: UUID, now: datetime) -> Consent:
+    rows = case_queries.lock_consents_for(session, case_id, organization_id, PURPOSE_REFERRAL)
+    for row in rows:
+        if consent.is_active(case_queries.as_consent(row), now):
+            return row
+    latest = max(rows, key=lambda row: row.created, default=None)
+    consent.require_active(case_queries.as_consent(latest) if latest else None, organization_id, PURPOSE_REFERRAL,
+                           now)
+    raise ConsentMissing("no active consent is recorded for this organization")
+
+
+def _received(session: "Session", actor: Actor, handoff_id: UUID,
+              action: str = "handoff:answer") -> tuple[Handoff, Case]:
+    """The handoff, if it was sent to the actor's organization, and its case."""
+    require(actor, action)
+    handoff = case_queries.handoff_of_recipient(session, handoff_id, actor.organization_id)
+    if handoff is None:
+        raise NotFound("no such handoff")
+    if action == "handoff:answer":
+        _lock(session, handoff)
+    return handoff, session.get_one(Case, handoff.case_id)
+
+
+def _lock(session: "Session", handoff: Handoff) -> None:
+    _locked_consent(session, handoff)
+    case_queries.lock_handoff(session, handoff.id)
+
+
+def _locked_consent(session: "Session", handoff: Handoff) -> Consent | None:
+    return case_queries.lock_consent(session, handoff.consent_id) if handoff.consent_id else None
+
+
+def _check_consent(session: "Session", handoff: Handoff, now: datetime) -> None:
+    row = _locked_consent(session, handoff)
+    consent.require_active(case_queries.as_consent(row) if row else None, handoff.recipient_organization_id,
+                           PURPOSE_REFERRAL, now)
+
+
+def _disclose(session: "Session", actor: Actor, handoff: Handoff, case: Case, row: Consent,
+              now: datetime) -> dict[str, str]:
+    values = identifying_fields(session, case)
+    names = consent.disclosable(case_queries.as_consent(row), actor.organization_id, PURPOSE_REFERRAL, now, values)
+    if names:
+        session.add(Disclosure(case_id=case.id, handoff_id=handoff.id, consent_id=row.id, fields=list(names), at=now,
+                               organization_id=actor.organization_id, person_id=actor.person_id))
+    return {name: values[name] for name in names}
+
+
+def _primary_capacity(session: "Session", service_id: UUID) -> tuple[ServiceCapacity, str] | None:
+    """The capacity that a handoff takes from: beds where there are any, else the first by unit."""
+    rows = case_queries.capacities_of(session, [service_id])
+    beds = [pair for pair in rows if availability.unit_kind(pair[1]) == "bed"]
+    return next(iter(beds or rows), None)
+
+
+def _hold(session: "Session", handoff: Handoff, service: Service, household: int, now: datetime) -> None:
+    """Set places aside if the service allows it. A number that is known to be too small refuses the request."""
+    found = _primary_capacity(session, service.id)
+    if found is None:
+        return
+    row, unit = found
+    capacity = availability.Capacity(unit, row.available, row.maximum, row.updated)
+    if availability.state(capacity, household, now) is availability.CapacityState.FULL:
+        raise NoCapacity("it filled up a moment ago: phone it, or choose another")
+    if not service.hold_minutes:
+        return
+    quantity = availability.places_needed(unit, household)
+    if case_queries.take_places(session, row.id, quantity):
+        until = now + timedelta(minutes=service.hold_minutes)
+        session.add(Hold(handoff_id=handoff.id, capacity_id=row.id, quantity=quantity, state="held", until=until))
+        records.service_changed(session, service.id)
+
+
+def _occupy(session: "Session", handoff: Handoff, household: int) -> None:
+    """Turn the hold into occupancy; without one, take the places now. Raises NoCapacity."""
+    hold = case_queries.live_hold(session, handoff.id)
+    if hold is not None and case_queries.move_hold(session, hold.id, "held", "occupied"):
+        return
+    found = _primary_capacity(session, handoff.service_id)
+    if found is None:
+        return
+    row, unit = found
+    quantity = availability.places_needed(unit, household)
+    if not case_queries.take_places(session, row.id, quantity):
+        raise NoCapacity(f"{quantity} {unit} are needed and fewer are free: "
+                         "set your free places first if that is not right")
+    session.add(Hold(handoff_id=handoff.id, capacity_id=row.id, quantity=quantity, state="occupied"))
+    records.service_changed(session, handoff.service_id)
+
+
+def _list(session: "Session", handoffs: Sequence[Handoff], *, other: str) -> list[Listed]:
+    names = case_queries.handoff_names(session, handoffs)
+    return [Listed(h, names.services[h.service_id],
+                   names.organizations[h.requester_organization_id if other == "requester"
+                                       else h.recipient_organization_id],
+                   short(names.references[h.case_id]), names.holds.get(h.id)) for h in handoffs]
+
+
+def _view(session: "Session", handoff: Handoff, case: Case, *, about: Mapping[str, Any],
+          identifying: Mapping[str, str], consent_row: Consent | None,
+          actions: tuple[HandoffAction, ...]) -> View:
+    service = session.get_one(Service, handoff.service_id)
+    meeting = ""
+    if handoff.meeting_point and HandoffState(handoff.state) in rules.UNDER_WAY:
+        meeting = session.info["keys"].open(handoff.meeting_point, handoff.id, "meeting_point").decode()
+    interpreter = session.get(Service, handoff.interpreter_service_id) if handoff.interpreter_service_id else None
+    return View(
+        handoff, service, session.get_one(Organization, handoff.recipient_organization_id).name,
+        session.get_one(Organization, handoff.requester_organization_id).name, short(case.reference), about,
+        identifying, consent_row, interpreter, meeting, case_queries.live_hold(session, handoff.id),
+        case_queries.handoff_events(session, handoff.id), actions)

@@ -1,0 +1,161 @@
+"""Messages: queued with the act, sent later, with a link and no detail."""
+
+import smtplib
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from referral_dir.domain.consent import is_active
+from referral_dir.store import case_queries, outbox, people_queries
+from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.records import OutboxMessage
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from referral_dir.store.cases import Handoff
+
+# The whole text that leaves the house. It names no person, no need, no place and no organization.
+SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
+    "handoff_waiting": "Something is waiting for you",
+    "handoff_answered": "There is an answer for you",
+    "handoff_ended": "Something has changed",
+})
+BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
+LEASE: Final = timedelta(minutes=10)
+FIRST_RETRY: Final = timedelta(minutes=1)
+LONGEST_RETRY: Final = timedelta(hours=4)
+GIVE_UP_AFTER: Final = 12
+BATCH: Final = 100
+
+Send = Callable[[EmailMessage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mailer:
+    """Where mail goes out, and what its links start with. Without a host nothing is sent and all waits."""
+
+    host: str | None
+    port: int
+    sender: str
+    base_url: str
+    user: str | None = None
+    password: str | None = None
+    starttls: bool = True
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand the message to the mail server. Raises OSError or smtplib.SMTPException."""
+        if not self.host:
+            raise OSError("no mail server is configured")
+        with smtplib.SMTP(self.host, self.port, timeout=20) as server:
+            if self.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if self.user:
+                server.login(self.user, self.password or "")
+            server.send_message(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one run did."""
+
+    sent: int
+    retried: int
+    cancelled: int
+    failed: int
+
+
+def tell_organization(session: "Session", kind: str, handoff: "Handoff", organization_id: UUID,
+                      now: datetime) -> None:
+    """Queue a message to everyone who answers handoffs there."""
+    for person_id in people_queries.providers_of(session, organization_id):
+        _queue(session, kind, handoff, person_id, now)
+
+
+def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datetime) -> None:
+    """Queue a message to the officer who asked."""
+    _queue(session, kind, handoff, handoff.requested_by_id, now)
+
+
+def cancel(session: "Session", handoff_id: UUID) -> None:
+    """Whatever has not been sent about this handoff never will be."""
+    outbox.cancel_messages(session, handoff_id)
+
+
+def deliver(store: Store, mailer: Mailer, now: datetime, send: Send | None = None) -> Delivered:
+    """Send what is due: claim, check consent once more, send, note. Several may run side by side."""
+    counts = dict.fromkeys(("sent", "retried", "cancelled", "failed"), 0)
+    with reading(store) as session:
+        due = list(outbox.due_messages(session, now, BATCH))
+    for message_id in due:
+        mail = _claim(store, mailer, message_id, now)
+        if mail is None:
+            counts["cancelled"] += 1
+            continue
+        counts[_send(store, message_id, mail, now, send or mailer.send)] += 1
+    return Delivered(**counts)
+
+
+def _queue(session: "Session", kind: str, handoff: "Handoff", person_id: UUID, now: datetime) -> None:
+    session.add(OutboxMessage(kind=kind, person_id=person_id, handoff_id=handoff.id, consent_id=handoff.consent_id,
+                              created=now, state="queued", next_attempt=now))
+
+
+def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> EmailMessage | None:
+    """The mail to send, or None where it was cancelled, another has it, or consent no longer covers it."""
+    with transaction(store) as session:
+        if not outbox.claim_message(session, message_id, now, now + LEASE):
+            return None
+        message = session.get_one(OutboxMessage, message_id)
+        person = people_queries.active_person(session, message.person_id)
+        if person is None or not _still_consented(session, message, now):
+            outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None)
+            return None
+        return compose(message, person.email, mailer)
+
+
+def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:
+    if message.consent_id is None or message.kind == "handoff_ended":
+        return True
+    row = case_queries.lock_consent(session, message.consent_id)
+    return row is not None and is_active(case_queries.as_consent(row), now)
+
+
+def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessage:
+    """The mail; its Message-ID is the row's, so that a resent copy is known as the same."""
+    mail = EmailMessage()
+    mail["Subject"] = SUBJECTS[message.kind]
+    mail["From"] = mailer.sender
+    mail["To"] = address
+    mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(BODY.format(link=f"{mailer.base_url.rstrip('/')}/waiting/{message.handoff_id}"))
+    return mail
+
+
+def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, send: Send) -> str:
+    try:
+        send(mail)
+    except (OSError, smtplib.SMTPException) as error:
+        return _retry(store, message_id, type(error).__name__, now)
+    with transaction(store) as session:
+        outbox.move_message(session, message_id, "sending", state="sent", sent=now, claimed_until=None, error=None)
+    return "sent"
+
+
+def _retry(store: Store, message_id: UUID, error: str, now: datetime) -> str:
+    """Put it back with a growing delay; after the last attempt it stays as failed, for a person to see."""
+    with transaction(store) as session:
+        attempts = session.get_one(OutboxMessage, message_id).attempts
+        if attempts >= GIVE_UP_AFTER:
+            outbox.move_message(session, message_id, "sending", state="failed", claimed_until=None, error=error)
+            return "failed"
+        delay = min(FIRST_RETRY * 2 ** (attempts - 1), LONGEST_RETRY)
+        outbox.move_message(session, message_id, "sending", state="queued", claimed_until=None,
+                            next_attempt=now + delay, error=error)
+    return "retried"
