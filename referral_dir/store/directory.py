@@ -123,6 +123,10 @@ class Location(Record, Base):
     # As the source gave them; only pairs on the globe are indexed (the standard's own example says 100, 101).
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
+    # Where no point was given: the town of the address, found offline. Good for "about n km", not for a map.
+    near_name: Mapped[str | None] = mapped_column(Text)
+    near_latitude: Mapped[float | None]
+    near_longitude: Mapped[float | None]
     external_identifier: Mapped[str | None] = mapped_column(Text)
     external_identifier_type: Mapped[str | None] = mapped_column(Text)
 

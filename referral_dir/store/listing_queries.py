@@ -1,0 +1,217 @@
+"""Queries on the records that an organization keeps: its own, and those it was given to look after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from referral_dir.store.directory import (
+    Address,
+    Eligibility,
+    Language,
+    Location,
+    Metadata,
+    Organization,
+    Phone,
+    Schedule,
+    Service,
+    ServiceArea,
+    ServiceAtLocation,
+    ServiceCapacity,
+    ServiceNeed,
+    Unit,
+)
+from referral_dir.store.people import Person
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCapacity:
+    """A capacity with what the board shows beside it."""
+
+    capacity: ServiceCapacity
+    service: str
+    unit: str
+    updated_by: str | None
+
+
+def _kept_by(organization_id: UUID, *, own_only: bool) -> ColumnElement[bool]:
+    own = Service.organization_id == organization_id
+    return own if own_only else or_(own, Service.kept_by_id == organization_id)
+
+
+def capacities_kept(session: Session, organization_id: UUID, *, own_only: bool,
+                    capacity_id: UUID | None = None) -> Sequence[KeptCapacity]:
+    """Capacities of active services that the organization keeps; or the one asked for, if it is among them."""
+    query = (
+        select(ServiceCapacity, Service.name, Unit.name, Person.name)
+        .join(Service, Service.id == ServiceCapacity.service_id)
+        .join(Unit, Unit.id == ServiceCapacity.unit_id)
+        .outerjoin(Person, Person.id == ServiceCapacity.updated_by_id)
+        .where(_kept_by(organization_id, own_only=own_only), Service.status == "active")
+        .execution_options(populate_existing=True)
+    )
+    if capacity_id is not None:
+        query = query.where(ServiceCapacity.id == capacity_id)
+    return [KeptCapacity(*row) for row in session.execute(query)]
+
+
+def set_capacity(session: Session, capacity_id: UUID, available: int | None, person_id: UUID,
+                 now: datetime) -> None:
+    """Write the number (None: leave it) with who confirmed it and when."""
+    values: dict[str, Any] = {"updated": now, "updated_by_id": person_id}
+    if available is not None:
+        values["available"] = available
+    session.execute(update(ServiceCapacity).where(ServiceCapacity.id == capacity_id).values(**values)
+                    .execution_options(synchronize_session=False))
+
+
+def has_unit(session: Session, service_id: UUID, unit: str) -> bool:
+    """Whether the service already has a number of this unit."""
+    query = select(exists().where(ServiceCapacity.service_id == service_id, ServiceCapacity.unit_id == Unit.id,
+                                  Unit.name == unit))
+    return bool(session.scalar(query))
+
+
+def add_capacity(session: Session, service_id: UUID, unit: str, available: int, maximum: int | None,
+                 person_id: UUID, now: datetime) -> None:
+    """Add a number of this unit; the unit is made when it is new."""
+    row = session.scalar(select(Unit).where(Unit.name == unit).order_by(Unit.id).limit(1))
+    if row is None:
+        row = Unit(name=unit)
+        session.add(row)
+        session.flush()
+    session.add(ServiceCapacity(service_id=service_id, unit_id=row.id, available=available, maximum=maximum,
+                                updated=now, updated_by_id=person_id))
+
+
+def service_kept(session: Session, service_id: UUID, organization_id: UUID, *, own_only: bool) -> Service | None:
+    """The service, if the organization keeps it."""
+    return session.scalar(select(Service).where(
+        Service.id == service_id, _kept_by(organization_id, own_only=own_only)
+    ).execution_options(populate_existing=True))
+
+
+def services_kept(session: Session, organization_id: UUID, *, suggested_only: bool, words: str,
+                  limit: int, offset: int) -> tuple[Sequence[tuple[Service, str]], int]:
+    """A page of the services that the organization keeps, by name, and how many there are."""
+    def narrow(query: Any) -> Any:
+        query = query.where(_kept_by(organization_id, own_only=False))
+        if suggested_only:
+            query = query.where(exists().where(ServiceNeed.service_id == Service.id, ServiceNeed.suggested))
+        if words:
+            query = query.where(func.lower(Service.name).contains(words.lower(), autoescape=True))
+        return query
+
+    total = session.scalar(narrow(select(func.count()).select_from(Service))) or 0
+    page = narrow(select(Service, Organization.name).join(Organization, Organization.id == Service.organization_id))
+    rows = session.execute(page.order_by(Service.name, Service.id).limit(limit).offset(offset))
+    return [(service, name) for service, name in rows], total
+
+
+def needs_of(session: Session, service_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[ServiceNeed]]:
+    """The services' needs, by code."""
+    found: dict[UUID, list[ServiceNeed]] = {}
+    for row in session.scalars(select(ServiceNeed).where(ServiceNeed.service_id.in_(service_ids))
+                               .order_by(ServiceNeed.need)):
+        found.setdefault(row.service_id, []).append(row)
+    return found
+
+
+def replace_needs(session: Session, service_id: UUID, codes: Sequence[str]) -> None:
+    """These needs, confirmed, instead of all that were there."""
+    session.execute(delete(ServiceNeed).where(ServiceNeed.service_id == service_id))
+    session.add_all([ServiceNeed(service_id=service_id, need=code, suggested=False) for code in codes])
+
+
+def replace_languages(session: Session, service_id: UUID, languages: Sequence[tuple[str, str]]) -> None:
+    """These (code, name) instead of the service's own languages that differ; kept ones keep their row."""
+    rows = session.scalars(select(Language).where(Language.service_id == service_id)).all()
+    wanted = dict(languages)
+    for row in rows:
+        if row.code in wanted:
+            del wanted[row.code]
+        elif row.code is not None:
+            session.delete(row)
+    session.add_all([Language(service_id=service_id, code=code, name=name) for code, name in wanted.items()])
+
+
+def replace_eligibility(session: Session, service_id: UUID, rules: Sequence[tuple[str, str, str]]) -> None:
+    """These (criterion, code, effect) instead of all that were there."""
+    session.execute(delete(Eligibility).where(Eligibility.service_id == service_id))
+    session.add_all([Eligibility(service_id=service_id, criterion=criterion, code=code, effect=effect)
+                     for criterion, code, effect in rules])
+
+
+def bump_revision(session: Session, service_id: UUID, revision: int, **values: Any) -> bool:
+    """Write the values if nobody has edited the service since `revision`. False: someone has."""
+    query = update(Service).where(Service.id == service_id, Service.revision == revision).values(
+        revision=revision + 1, **values).execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(query)).rowcount == 1
+
+
+def own_languages(session: Session, service_id: UUID) -> Sequence[Language]:
+    """The languages that stand on the service itself."""
+    return session.scalars(select(Language).where(Language.service_id == service_id).order_by(Language.name)).all()
+
+
+def own_eligibility(session: Session, service_id: UUID) -> Sequence[Eligibility]:
+    """Whom it serves and excludes."""
+    return session.scalars(select(Eligibility).where(Eligibility.service_id == service_id)
+                           .order_by(Eligibility.criterion, Eligibility.code)).all()
+
+
+def history(session: Session, service_id: UUID, limit: int = 50) -> Sequence[Metadata]:
+    """What changed in the service, newest first."""
+    return session.scalars(select(Metadata).where(Metadata.resource_id == service_id)
+                           .order_by(Metadata.last_action_date.desc(), Metadata.id).limit(limit)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """What a service's page shows beside the service itself. A confidential one has no places here."""
+
+    organization: Organization
+    locations: Sequence[Location]
+    addresses: Sequence[Address]
+    phones: Sequence[Phone]
+    schedules: Sequence[Schedule]
+    languages: Sequence[Language]
+    areas: Sequence[ServiceArea]
+    eligibility: Sequence[Eligibility]
+    needs: Sequence[ServiceNeed]
+    capacities: Sequence[tuple[ServiceCapacity, str, str | None]]
+
+
+def service_parts(session: Session, service: Service) -> ServiceParts:
+    """Everything that may be shown of a service, in one query per kind."""
+    site = aliased(ServiceAtLocation)
+    sites = session.execute(select(site.id, site.location_id).where(site.service_id == service.id)).all()
+    site_ids, location_ids = [s.id for s in sites], [s.location_id for s in sites]
+    shown = [] if service.confidential else location_ids
+    return ServiceParts(
+        organization=session.get_one(Organization, service.organization_id),
+        locations=session.scalars(select(Location).where(Location.id.in_(shown)).order_by(Location.name)).all(),
+        addresses=session.scalars(select(Address).where(Address.location_id.in_(shown)).order_by(Address.id)).all(),
+        phones=session.scalars(select(Phone).where(or_(
+            Phone.service_id == service.id, Phone.service_at_location_id.in_(site_ids if shown else []),
+            Phone.location_id.in_(shown))).order_by(Phone.id)).all(),
+        schedules=session.scalars(select(Schedule).where(or_(
+            Schedule.service_id == service.id, Schedule.service_at_location_id.in_(site_ids),
+            Schedule.location_id.in_(location_ids))).order_by(Schedule.byday, Schedule.opens_at)).all(),
+        languages=session.scalars(select(Language).where(or_(
+            Language.service_id == service.id, Language.location_id.in_(location_ids)))
+            .order_by(Language.name)).all(),
+        areas=session.scalars(select(ServiceArea).where(or_(
+            ServiceArea.service_id == service.id, ServiceArea.service_at_location_id.in_(site_ids)))
+            .order_by(ServiceArea.name)).all(),
+        eligibility=own_eligibility(session, service.id),
+        needs=needs_of(session, [service.id]).get(service.id, []),
+        capacities=[(row, unit, by) for row, unit, by in session.execute(
+            select(ServiceCapacity, Unit.name, Person.name).join(Unit, Unit.id == ServiceCapacity.unit_id)
+            .outerjoin(Person, Person.id == ServiceCapacity.updated_by_id)
+            .where(ServiceCapacity.service_id == service.id).order_by(Unit.name))],
+    )
