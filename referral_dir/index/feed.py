@@ -1,0 +1,48 @@
+"""Brings a process's indexes up to date by the change log, at the start of a request: whatever was committed before
+is visible to the next match and search. When nothing changed this costs one query per index."""
+
+from sqlalchemy.orm import Session
+
+from referral_dir.index.match import MatchIndex
+from referral_dir.index.text import IndexDamaged, TextHits, TextIndex, TextQuery
+from referral_dir.store.feed import changes_since, follows, last_change, load_text_rows, position_at
+
+# Beyond this many changes the whole directory is read: it is cheaper than long lists of ids.
+REBUILD_AFTER = 20_000
+ATTEMPTS = 3
+
+
+def catch_up(session: Session, match: MatchIndex, text: TextIndex) -> None:
+    """Bring both indexes to what this session sees."""
+    match.refresh(session)
+    refresh_text(session, text)
+
+
+def refresh_text(session: Session, index: TextIndex) -> None:
+    """Bring the text index to what this session sees, or build it."""
+    newest = last_change(session)
+    if index.position() == newest:
+        return
+    for _ in range(ATTEMPTS):
+        index.reopen()
+        seen = index.position()
+        if seen is None or not follows(session, seen, newest, REBUILD_AFTER):
+            index.apply(load_text_rows(session, None), (), newest, whole=True)
+        elif seen.sequence < newest.sequence:
+            reached, ids = changes_since(session, seen.sequence, REBUILD_AFTER)
+            rows = load_text_rows(session, ids)
+            gone = set(ids) - {row.service_id for row in rows}
+            index.apply(rows, gone, position_at(session, reached), whole=False)
+        done = index.position()
+        if done is not None and done.sequence >= newest.sequence:
+            return
+
+
+def search_text(session: Session, index: TextIndex, query: TextQuery) -> TextHits:
+    """Search an index that is up to date; one that turns out to be damaged is rebuilt once."""
+    refresh_text(session, index)
+    try:
+        return index.search(query)
+    except IndexDamaged:
+        refresh_text(session, index)
+        return index.search(query)
