@@ -1,0 +1,286 @@
+"""Places without a network: a gazetteer as a geopy Geocoder, and distances.
+
+Nothing here asks another host. `public_geocoder` can point geopy at an own server for public addresses; it
+refuses a confidential one.
+"""
+
+import lzma
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+import langcodes
+import numpy as np
+import numpy.typing as npt
+from geopy.distance import geodesic
+from geopy.geocoders import Nominatim, Pelias, Photon
+from geopy.geocoders.base import Geocoder
+from geopy.location import Location
+from rapidfuzz import fuzz, process
+
+from referral_dir.domain.folding import fold
+from referral_dir.domain.matching import EARTH_RADIUS_KM
+from referral_dir.domain.needs import DATA
+from referral_dir.domain.vocabulary import Place
+
+# One place of a name is meant without asking when it has this many times the people of the next.
+DOMINANCE: Final = 5.0
+SAME_PLACE_KM: Final = 30.0
+LONGEST: Final = 200
+_NUMBER = r"([+-]?\d{1,3}(?:\.\d+)?)\s*°?\s*"
+_COORDINATES: Final = re.compile(rf"\s*{_NUMBER}([NS])?\s*[,; ]\s*{_NUMBER}([EW])?\s*", re.IGNORECASE)
+
+
+class PlaceError(ValueError):
+    """A place could not be resolved; the message says what to write instead."""
+
+
+class UnknownPlace(PlaceError):
+    """No place of this name. `suggestions` are the nearest spellings."""
+
+    def __init__(self, message: str, suggestions: tuple[Place, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+
+
+class AmbiguousPlace(PlaceError):
+    """Several places of this name. `choices` are they, largest first."""
+
+    def __init__(self, message: str, choices: tuple[Place, ...]) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
+@dataclass(frozen=True, slots=True)
+class _Gazetteer:
+    rows: list[tuple[str, ...]]
+    primary: dict[str, list[int]]
+    alternate: dict[str, list[int]]
+    vectors: npt.NDArray[np.float64]
+
+
+@cache
+def _gazetteer() -> _Gazetteer:
+    """Rows in order of population: name, country, area, area code, lat, lon, time zone, people, keys."""
+    text = lzma.decompress((DATA / "gazetteer.tsv.xz").read_bytes()).decode()
+    rows = [tuple(line.split("\t")) for line in text.split("\n")]
+    primary: dict[str, list[int]] = defaultdict(list)
+    alternate: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        primary[row[8]].append(number)
+        for key in row[9].split("|") if row[9] else ():
+            alternate[key].append(number)
+    radians = np.radians(np.array([(row[4], row[5]) for row in rows], dtype=np.float64))
+    return _Gazetteer(rows, dict(primary), dict(alternate), _unit_vectors(radians))
+
+
+def resolve_place(text: str, *, prefer_country: str | None = None) -> Place:
+    """The place that is meant by "Miami", "Miami, FL", "عمان", "Irbid, Jordan" or "25.77,-80.19".
+
+    Raises AmbiguousPlace where no place of the name has DOMINANCE times the people of the next, UnknownPlace
+    where there is none, or coordinates are off the globe.
+    """
+    written = " ".join(text[:LONGEST + 1].split())
+    if not written or len(written) > LONGEST or not written.isprintable():
+        raise UnknownPlace("write the name of a town, like “Miami, FL”, or coordinates, like “25.77,-80.19”")
+    coordinates = _COORDINATES.fullmatch(written)
+    if coordinates:
+        return _at_coordinates(coordinates)
+    name, *qualifiers = [part for part in re.split(r"[,،;]", written) if part.strip()] or [""]
+    found = _named(fold(name), [q for q in qualifiers if q.strip()])
+    if not found and not qualifiers:
+        found = _with_trailing_area(written)
+    if not found:
+        raise UnknownPlace(f"no place called “{written}” is known: check the spelling, or write the nearest town",
+                           _nearest_spellings(fold(name)))
+    places = _apart([_place(number) for number in found])
+    preferred = [p for p in places if p.country == prefer_country]
+    best = (preferred or places)[0]
+    rivals = [p for p in (preferred or places)[1:] if p.population * DOMINANCE > best.population]
+    if rivals and not (len(rivals) and preferred and len(preferred) == 1):
+        raise AmbiguousPlace(f"“{written}” is the name of several places: choose one", (best, *rivals)[:8])
+    return best
+
+
+def suggest_places(prefix: str, limit: int = 8) -> list[Place]:
+    """Places whose name begins like this, largest first; for type-ahead."""
+    key = fold(prefix[:LONGEST])
+    if len(key) < 2:
+        return []
+    own, other = ({n for name, rows in names.items() if name.startswith(key) for n in rows}
+                  for names in (_gazetteer().primary, _gazetteer().alternate))
+    return [_place(number) for number in (sorted(own) + sorted(other - own))[:limit]]
+
+
+def nearest_place(latitude: float, longitude: float) -> Place:
+    """The populated place nearest to a point (degrees, WGS 84)."""
+    here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
+    return _place(int(np.argmax(_gazetteer().vectors @ here)))
+
+
+def timezone_at(latitude: float, longitude: float) -> str:
+    """The IANA time zone of the nearest place."""
+    return nearest_place(latitude, longitude).timezone
+
+
+def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Distance on the WGS 84 ellipsoid (Karney 2013, by geopy)."""
+    return float(geodesic((lat1, lon1), (lat2, lon2)).km)
+
+
+def haversine_km(latitude: float, longitude: float, latitudes: npt.NDArray[np.float64],
+                 longitudes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Great-circle distances from one point to many (degrees), on the mean sphere."""
+    lat, lon = np.radians(latitudes), np.radians(longitudes)
+    lat0, lon0 = math.radians(latitude), math.radians(longitude)
+    half = np.sin((lat - lat0) / 2) ** 2 + math.cos(lat0) * np.cos(lat) * np.sin((lon - lon0) / 2) ** 2
+    result: npt.NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(1.0, half)))
+    return result
+
+
+@cache
+def countries() -> dict[str, str]:
+    """Country names by ISO 3166-1 alpha-2 code."""
+    lines = (DATA / "countries.tsv").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t", 1) for line in lines)
+
+
+def country_code(text: str) -> str | None:
+    """The alpha-2 code for a code or a name in one of several languages ("Jordan", "USA", "الأردن")."""
+    return _country_keys().get(fold(text))
+
+
+def place_label(place: Place) -> str:
+    """ "Miami, Florida, United States": enough to tell it from others."""
+    parts = [place.name, place.admin1 if place.admin1 != place.name else "", countries().get(place.country, "")]
+    return ", ".join(part for part in parts if part)
+
+
+class Gazetteer(Geocoder):  # type: ignore[misc]
+    """The gazetteer as geopy knows geocoders: `geocode` and `reverse` answer with Locations, offline."""
+
+    def geocode(self, query: str, *, exactly_one: bool = True, timeout: object = None) -> Any:
+        """A Location, or with exactly_one=False a list of them; None where nothing is known."""
+        try:
+            places: tuple[Place, ...] = (resolve_place(query),)
+        except AmbiguousPlace as error:
+            places = error.choices
+        except UnknownPlace:
+            return None
+        locations = [_location(place) for place in places]
+        return locations[0] if exactly_one else locations
+
+    def reverse(self, query: Any, *, exactly_one: bool = True, timeout: object = None) -> Any:
+        """The populated place nearest to a point."""
+        point = self._coerce_point_to_string(query).split(",")
+        location = _location(nearest_place(float(point[0]), float(point[1])))
+        return location if exactly_one else [location]
+
+
+def public_geocoder(kind: str, domain: str) -> "PublicGeocoder":
+    """geopy's Nominatim, Photon or Pelias at an own server. Raises ValueError for another kind."""
+    scheme, _, host = domain.rpartition("://")
+    options = {"domain": host, "scheme": scheme or "https", "user_agent": "referral-dir"}
+    makers = {"nominatim": Nominatim, "photon": Photon, "pelias": Pelias}
+    if kind not in makers:
+        raise ValueError("the geocoder is one of offline, " + ", ".join(makers))
+    return PublicGeocoder(makers[kind](**options))
+
+
+@dataclass(frozen=True, slots=True)
+class PublicGeocoder:
+    """A geocoder that somebody runs. It is asked for public addresses only."""
+
+    geocoder: Any
+
+    def geocode(self, address: str, *, confidential: bool) -> Any:
+        """A Location or None. Raises ValueError before anything is sent where the address is confidential."""
+        if confidential:
+            raise ValueError("a confidential address never leaves this machine")
+        return self.geocoder.geocode(address, exactly_one=True)
+
+
+def _location(place: Place) -> Location:
+    return Location(place_label(place), (place.latitude, place.longitude), {"place": place})
+
+
+def _at_coordinates(match: re.Match[str]) -> Place:
+    latitude, south, longitude, west = match.groups()
+    lat = float(latitude) * (-1 if (south or "").upper() == "S" else 1)
+    lon = float(longitude) * (-1 if (west or "").upper() == "W" else 1)
+    if abs(lat) > 90 or abs(lon) > 180:
+        raise UnknownPlace("latitude is from -90 to 90 and longitude from -180 to 180, like “25.77,-80.19”")
+    near = nearest_place(lat, lon)
+    return replace(near, name=f"near {near.name}", latitude=lat, longitude=lon, population=0)
+
+
+def _named(key: str, qualifiers: list[str]) -> list[int]:
+    """Rows of the name that fit the qualifiers, largest first. Own names count before other languages'."""
+    gazetteer = _gazetteer()
+    own = [n for n in gazetteer.primary.get(key, ()) if _fits(n, qualifiers)]
+    other = [n for n in gazetteer.alternate.get(key, ()) if _fits(n, qualifiers)]
+    if own and other and int(gazetteer.rows[other[0]][7]) < DOMINANCE * int(gazetteer.rows[own[0]][7]):
+        return own
+    return sorted(set(own + other))
+
+
+def _fits(number: int, qualifiers: list[str]) -> bool:
+    row = _gazetteer().rows[number]
+    for qualifier in qualifiers:
+        key = fold(qualifier)
+        area = key in (fold(row[2]), row[3].casefold(), fold(row[2]).removesuffix(" governorate"))
+        if not area and _country_keys().get(key) != row[1]:
+            return False
+    return True
+
+
+def _with_trailing_area(written: str) -> list[int]:
+    """ "Miami FL" and "Irbid Jordan": the last words may be the area or the country."""
+    words = written.split()
+    for cut in range(len(words) - 1, 0, -1):
+        found = _named(fold(" ".join(words[:cut])), [" ".join(words[cut:])])
+        if found:
+            return found
+    return []
+
+
+def _apart(places: list[Place]) -> list[Place]:
+    """Without those that lie beside a larger one of the same name."""
+    kept: list[Place] = []
+    for place in places[:40]:
+        if all(distance_km(place.latitude, place.longitude, k.latitude, k.longitude) > SAME_PLACE_KM for k in kept):
+            kept.append(place)
+    return kept
+
+
+def _nearest_spellings(key: str) -> tuple[Place, ...]:
+    names = list(_gazetteer().primary)
+    close = process.extract(key, names, scorer=fuzz.ratio, limit=5, score_cutoff=70)
+    numbers = [_gazetteer().primary[name][0] for name, _, _ in close]
+    return tuple(_place(number) for number in numbers)
+
+
+def _place(number: int) -> Place:
+    row = _gazetteer().rows[number]
+    return Place(row[0], row[1], float(row[4]), float(row[5]), admin1=row[2], timezone=row[6],
+                 population=int(row[7]))
+
+
+@cache
+def _country_keys() -> dict[str, str]:
+    keys = {"usa": "US", "us": "US", "u s a": "US", "america": "US", "uk": "GB", "england": "GB", "britain": "GB",
+            "great britain": "GB", "scotland": "GB", "wales": "GB", "uae": "AE", "ivory coast": "CI"}
+    for code, name in countries().items():
+        keys.setdefault(fold(code), code)
+        keys.setdefault(fold(name), code)
+        for language in ("en", "es", "fr", "ar", "uk", "ru", "de"):
+            keys.setdefault(fold(langcodes.Language.make(territory=code).territory_name(language)), code)
+    return keys
+
+
+def _unit_vectors(radians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    lat, lon = radians[:, 0], radians[:, 1]
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
