@@ -61,10 +61,9 @@ def document_forms(row: TextRow) -> dict[str, float]:
 
 
 def document_words(row: TextRow) -> set[tuple[str, str]]:
-    """The readable words of a service, folded and as written."""
+    """The readable words of a service's own texts, folded and as written."""
     texts = (row.name, row.alternate_name, row.organization, row.description, *row.places)
-    words = set().union(*(surfaces(text) for text in texts))
-    return words.union(*(_need_words(code) for code in row.confirmed_needs | row.suggested_needs))
+    return set().union(*(surfaces(text) for text in texts))
 
 
 def digest(row: TextRow) -> str:
@@ -121,8 +120,9 @@ def _words(token: Token, *, unfinished: bool) -> list[QueryWord]:
 
 
 @cache
-def _need_words(code: str) -> frozenset[tuple[str, str]]:
-    return frozenset().union(*(surfaces(text) for text in _need_texts(code)))
+def tree_words() -> frozenset[tuple[str, str]]:
+    """The readable words of all needs' labels and synonyms, folded and as written."""
+    return frozenset().union(*(surfaces(text) for code in needs() for text in _need_texts(code)))
 
 
 def _need_texts(code: str) -> frozenset[str]:

@@ -1,11 +1,16 @@
 """Brings a process's indexes up to date by the change log, at the start of a request: whatever was committed before
 is visible to the next match and search. When nothing changed this costs one query per index."""
 
-from sqlalchemy.orm import Session
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import IndexDamaged, TextHits, TextIndex, TextQuery
 from referral_dir.store.feed import changes_since, follows, last_change, load_text_rows, position_at
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 # Beyond this many changes the whole directory is read: it is cheaper than long lists of ids.
 REBUILD_AFTER = 20_000

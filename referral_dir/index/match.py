@@ -4,16 +4,17 @@ Columns in memory, built from the store and brought up to date by the change log
 swaps them in whole, so that a reader in another thread sees the directory as it was or as it is, never between.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.orm import Session
 
 from referral_dir.domain.matching import EARTH_RADIUS_KM
 from referral_dir.domain.needs import needs as all_needs
@@ -27,6 +28,9 @@ from referral_dir.store.feed import (
     load_index_rows,
     position_at,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 # The rank rounds distances to 0.1 km: whoever is at most that far outside is proposed, and judged there.
 SLACK_KM: Final = 0.1

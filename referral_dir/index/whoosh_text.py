@@ -32,6 +32,7 @@ from referral_dir.index.documents import (
     named_needs,
     needs_digest,
     query_words,
+    tree_words,
 )
 from referral_dir.index.text import IndexDamaged, TextHit, TextHits, TextQuery, excerpt, highlight
 from referral_dir.index.words import fold
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 LOCK_SECONDS: Final = 30.0
-MEMORY_MB: Final = 128
+MEMORY_MB: Final = 256
 MAXIMUM_ENDINGS: Final = 64
 HEAD: Final = "head"
 
@@ -50,7 +51,8 @@ class _Forms(fields.FieldType):  # type: ignore[misc]
     """A field whose value is already forms with weights."""
 
     def __init__(self) -> None:
-        super().__init__(formats.Existence(), None, scorable=False, stored=False)
+        # Without the column of lengths that scorable makes, Whoosh looks for its file once per posting.
+        super().__init__(formats.Existence(), None, scorable=True, stored=False)
 
     def index(self, value: dict[str, float], **_options: Any) -> Iterator[tuple[bytes, int, float, bytes]]:
         for form, weight in value.items():
@@ -73,11 +75,11 @@ class WhooshTextIndex:
         self._reader: Any = None
         self._seen: object = None
         self._position: Position | None = None
-        self._ids: dict[int, UUID | None] = {}
+        self._bad: object = None
+        self._ids: dict[int, UUID] = {}
         self._words: dict[str, dict[str, str]] = {}
         self._in_memory = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             with self._writing():
                 pass
         except OSError as error:
@@ -91,15 +93,17 @@ class WhooshTextIndex:
         """See text.TextIndex."""
         with self._lock:
             found = self._newest_file()
-            if self._in_memory or found is None or found == self._seen:
+            if self._in_memory or found in (self._seen, self._bad):
+                return
+            if found is None:
+                self._forget()
                 return
             try:
                 self._open(FileStorage(str(self._folder)).open_index(schema=_schema()))
                 self._seen = found
             # A damaged file shows as any of a dozen errors, from struct to pickle; all mean: build it anew.
             except Exception as error:
-                log.warning("the text index can't be read and will be rebuilt: %s", type(error).__name__)
-                self._forget()
+                self._give_up(error, found)
 
     def apply(self, upserts: Iterable[TextRow], deletions: Collection[UUID], position: Position, *,
               whole: bool) -> None:
@@ -117,6 +121,11 @@ class WhooshTextIndex:
                 if self._in_memory:
                     raise
                 self._use_memory(error)
+            # As in `reopen`. A fresh index that can't be written is no damage, but a mistake of ours.
+            except Exception as error:
+                if whole:
+                    raise
+                self._give_up(error, self._seen)
 
     def search(self, query: TextQuery) -> TextHits:
         """See text.TextIndex."""
@@ -127,8 +136,7 @@ class WhooshTextIndex:
                 return self._search(query)
             # As in `reopen`: damage that shows only when a word's block is read.
             except Exception as error:
-                log.warning("the text index is damaged and will be rebuilt: %s", type(error).__name__)
-                self._forget()
+                self._give_up(error, self._seen)
                 raise IndexDamaged("the text index is damaged") from error
 
     def suggest(self, prefix: str, *, public_only: bool, limit: int = 8) -> list[str]:
@@ -187,6 +195,7 @@ class WhooshTextIndex:
         if self._in_memory:
             yield True
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(self._folder / "apply.lock"))
         locked = try_for(lock.acquire, timeout=LOCK_SECONDS, delay=0.02)
         try:
@@ -194,6 +203,11 @@ class WhooshTextIndex:
         finally:
             if locked:
                 lock.release()
+
+    def _give_up(self, error: Exception, found: object) -> None:
+        log.warning("the text index can't be read and will be rebuilt: %s", type(error).__name__)
+        self._forget()
+        self._bad = found
 
     def _use_memory(self, error: OSError) -> None:
         log.warning("the text index can't be kept on disk and stays in memory: %s", error.strerror)
@@ -240,9 +254,7 @@ class WhooshTextIndex:
     def _id(self, number: int) -> UUID:
         if number not in self._ids:
             self._ids[number] = UUID(self._document(number)["id"])
-        found = self._ids[number]
-        assert found is not None
-        return found
+        return self._ids[number]
 
     def _search(self, query: TextQuery) -> TextHits:
         words, cut = query_words(query.text)
@@ -356,7 +368,7 @@ class WhooshTextIndex:
         """Every readable word, folded, with its most frequent spelling."""
         key = "public" if public_only else "all"
         if key not in self._words:
-            found: dict[str, tuple[int, str]] = {}
+            found = {folded: (0, shown) for folded, shown in tree_words()}
             for field in _scopes(public_only):
                 for term, info in self._reader.iter_field(f"{field}_words"):
                     folded, _, shown = term.decode().partition("\t")
