@@ -59,6 +59,13 @@ class _Forms(fields.FieldType):  # type: ignore[misc]
             yield form.encode(), 1, weight, b""
 
 
+class _Memory(RamStorage):  # type: ignore[misc]
+    """Whoosh's own keeps its working files in a fixed folder under /tmp, for all processes and users to meet in."""
+
+    def temp_storage(self, name: str | None = None) -> RamStorage:
+        return RamStorage()
+
+
 def _schema() -> Any:
     return fields.Schema(
         key=fields.ID(unique=True), public=_Forms(), hidden=_Forms(), public_words=_Forms(), hidden_words=_Forms(),
@@ -187,7 +194,7 @@ class WhooshTextIndex:
 
     def _create(self) -> None:
         self._forget()
-        storage = RamStorage() if self._in_memory else FileStorage(str(self._folder))
+        storage = _Memory() if self._in_memory else FileStorage(str(self._folder))
         self._index = storage.create_index(_schema())
 
     @contextmanager
@@ -195,7 +202,7 @@ class WhooshTextIndex:
         if self._in_memory:
             yield True
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(str(self._folder / "apply.lock"))
         locked = try_for(lock.acquire, timeout=LOCK_SECONDS, delay=0.02)
         try:

@@ -55,9 +55,9 @@ class Directory:
             service_changed(session, service.id)
             return service.id
 
-    def change(self, name: str, **columns: Any) -> None:
+    def change(self, service_name: str, **columns: Any) -> None:
         with transaction(self.store) as session:
-            service = session.get_one(Service, self.id(name))
+            service = session.get_one(Service, self.id(service_name))
             for column, value in columns.items():
                 setattr(service, column, value)
             service_changed(session, service.id)
