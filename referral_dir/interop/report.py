@@ -1,0 +1,75 @@
+"""What an import did: counts per table, and every value that it refused or repaired."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+SHOWN: Final = 80
+
+
+class ImportRefused(Exception):
+    """The file is not what it claims to be; the directory is as before. The message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One value that was not taken as it stands. `row` counts from 1 without the header; 0 means the whole file."""
+
+    file: str
+    row: int
+    column: str
+    kind: Literal["refused", "repaired"]
+    value: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """Rows of one table."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """Grows while the import runs."""
+
+    source: str
+    format: str
+    dry_run: bool = False
+    tables: dict[str, Counts] = field(default_factory=dict)
+    issues: list[Issue] = field(default_factory=list)
+
+    def count(self, table: str) -> Counts:
+        """The counts of a table, made when first asked for."""
+        return self.tables.setdefault(table, Counts())
+
+    def repaired(self, where: tuple[str, int], column: str, value: Any, reason: str) -> None:
+        """A value was taken, but not as it stands."""
+        self.issues.append(Issue(*where, column, "repaired", str(value)[:SHOWN], reason))
+
+    def refused(self, where: tuple[str, int], column: str, value: Any, reason: str) -> None:
+        """A value was left out; its row was kept."""
+        self.issues.append(Issue(*where, column, "refused", str(value)[:SHOWN], reason))
+
+    def refused_row(self, table: str, where: tuple[str, int], column: str, value: Any, reason: str) -> None:
+        """A whole row was left out."""
+        self.count(table).refused += 1
+        self.refused(where, column, value, reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as the command line writes it."""
+        return {"source": self.source, "format": self.format, "dry_run": self.dry_run,
+                "tables": {name: asdict(counts) for name, counts in sorted(self.tables.items())},
+                "refused": sum(i.kind == "refused" for i in self.issues),
+                "repaired": sum(i.kind == "repaired" for i in self.issues),
+                "issues": [asdict(issue) for issue in self.issues]}
+
+    def write(self, path: str) -> None:
+        """Write the report as JSON."""
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self.to_json(), file, ensure_ascii=False, indent=1)

@@ -1,0 +1,257 @@
+"""Writes neutral records to the store: created, updated or unchanged, in the caller's transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from referral_dir.domain.suggest import suggest_needs
+from referral_dir.interop.records import PARENTS, TABLES, SourceRecord, identify
+from referral_dir.interop.report import ImportReport
+from referral_dir.store import import_queries, records, secret_queries
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+REQUIRED_PARENTS: Final = {
+    ("service", "organization_id"), ("program", "organization_id"), ("organization_identifier", "organization_id"),
+    ("service_at_location", "service_id"), ("service_at_location", "location_id"), ("cost_option", "service_id"),
+    ("service_capacity", "service_id"), ("service_capacity", "unit_id"),
+}
+# Without a name these can't be shown; without the others a row says nothing.
+REQUIRED_VALUES: Final = {"organization": "name", "service": "name", "program": "name", "phone": "number", "url": "url",
+                          "unit": "name", "taxonomy": "name", "taxonomy_term": "name"}
+# What people decide here is not undone by a newer file.
+KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude")
+PLACEHOLDER: Final = "(organization not in the source)"
+
+
+class Writer:
+    """One import's state: which ids are known, which services have changed."""
+
+    def __init__(self, session: "Session", report: ImportReport, source: str, kept_by: UUID | None,
+                 now: datetime) -> None:
+        self.session, self.report, self.source, self.kept_by, self.now = session, report, source, kept_by, now
+        self.ids: dict[str, set[UUID]] = defaultdict(set)
+        self.changed: dict[UUID, None] = {}
+        self.confidential = import_queries.confidential_ids(session)
+        self.service_sites: dict[UUID, list[UUID]] = defaultdict(list)
+
+    def write(self, source_records: list[SourceRecord]) -> None:
+        """All records, parents first, then what HSDS has no table for."""
+        by_table: dict[str, list[SourceRecord]] = defaultdict(list)
+        for record in source_records:
+            by_table[record.table].append(record)
+        for table in TABLES:
+            rows = self._rows(table, by_table[table])
+            if table == "service":
+                self._add_placeholders(rows)
+            self._upsert(table, rows)
+        services = {identify(self.source, "service", r.foreign_id): r for r in by_table["service"]}
+        self._needs(services)
+        for service_id, record in services.items():
+            if record.secret and service_id in self.ids["service"]:
+                self._seal(service_id, record)
+        self._eligibility(services)
+        gone = import_queries.remove_stale_children(self.session, self.source, list(services), dict(self.ids))
+        self.changed |= dict.fromkeys(gone)
+
+    def retire_missing(self) -> None:
+        """A full feed no longer has these services: they are not offered any more."""
+        for service_id, name in import_queries.active_services_of(self.session, self.source):
+            if service_id not in self.ids["service"]:
+                import_queries.set_status(self.session, service_id, "inactive")
+                self.report.repaired(("", 0), "status", name, "no longer in the source: inactive")
+                self.report.count("service").updated += 1
+                self.changed[service_id] = None
+
+    def _rows(self, table: str, source_records: Iterable[SourceRecord]) -> dict[UUID, dict[str, Any]]:
+        """Rows by id: parents resolved, doubles merged, incomplete ones refused."""
+        rows: dict[UUID, dict[str, Any]] = {}
+        for record in source_records:
+            row = self._row(table, record)
+            if row is None:
+                continue
+            row_id = identify(self.source, table, record.foreign_id)
+            if row_id in rows and not self._merge(rows[row_id], row):
+                parent = next((str(row[c]) for c in PARENTS if row.get(c) and row[c] != rows[row_id].get(c)), "")
+                row["foreign_id"] = f"{record.foreign_id}@{parent}"
+                row_id = identify(self.source, table, row["foreign_id"])
+                if not parent or row_id in rows:
+                    if not parent:
+                        self.report.refused_row(table, record.where, "id", record.foreign_id,
+                                                "this id stands for another row already")
+                    continue
+                self.report.repaired(record.where, "id", record.foreign_id, "shared with another record: copied")
+            if row_id not in rows:
+                row["id"] = row_id
+                rows[row_id] = row
+        return rows
+
+    def _row(self, table: str, record: SourceRecord) -> dict[str, Any] | None:
+        row = {"source": self.source, "foreign_id": record.foreign_id[:200], **record.values}
+        row.pop("location_dropped", None)
+        extra = dict(record.extra)
+        needed = REQUIRED_VALUES.get(table)
+        if needed and not row.get(needed):
+            self.report.refused_row(table, record.where, needed, "", f"a {table} needs a {needed}")
+            return None
+        for column, parent_table in PARENTS.items():
+            if column not in row or (table, column) == ("attribute", "link_id"):
+                continue
+            given = row[column]
+            row[column] = identify(self.source, parent_table, str(given)) if given else None
+            if row[column] is not None and row[column] not in self._known(parent_table, row[column]):
+                if (table, column) == ("service", "organization_id"):
+                    self.report.repaired(record.where, column, given, "no such organization in the source: "
+                                                                      "a placeholder stands for it")
+                    continue
+                row[column] = None
+                if (table, column) not in REQUIRED_PARENTS:
+                    extra[column] = str(given)
+                    self.report.repaired(record.where, column, given, f"no such {parent_table} in the source: "
+                                                                      "kept as written, not linked")
+            if row[column] is None and (table, column) in REQUIRED_PARENTS:
+                if (table, column) == ("service", "organization_id"):
+                    row[column] = identify(self.source, "organization", f"of service {record.foreign_id}")
+                    self.report.repaired(record.where, column, "", "no organization: a placeholder stands for it")
+                    continue
+                self.report.refused_row(table, record.where, column, given or "", f"a {table} needs its {parent_table}")
+                return None
+        if self.confidential and self._shows_hidden_place(table, row, record):
+            return None
+        row["extra"] = extra or None
+        return row
+
+    def _shows_hidden_place(self, table: str, row: dict[str, Any], record: SourceRecord) -> bool:
+        """A confidential service's place never comes back in the clear with a newer file."""
+        if table == "service_at_location" and row.get("service_id") in self.confidential:
+            self.report.refused_row(table, record.where, "location_id", "", "confidential here: its place stays sealed")
+            return True
+        return False
+
+    def _known(self, table: str, row_id: UUID) -> set[UUID]:
+        if row_id not in self.ids[table] and import_queries.exists(self.session, table, row_id):
+            self.ids[table].add(row_id)
+        return self.ids[table]
+
+    def _merge(self, kept: dict[str, Any], more: dict[str, Any]) -> bool:
+        """Fill gaps from a second telling of the same row. False: they are two."""
+        for key, value in more.items():
+            if value in (None, "") or key == "extra" or kept.get(key) in (None, "", value):
+                continue
+            return False
+        for key, value in more.items():
+            if kept.get(key) in (None, ""):
+                kept[key] = value
+        kept["extra"] = {**(kept.get("extra") or {}), **(more.get("extra") or {})} or None
+        return True
+
+    def _add_placeholders(self, services: dict[UUID, dict[str, Any]]) -> None:
+        missing = {row["organization_id"]: row["name"] for row in services.values()
+                   if row["organization_id"] not in self._known("organization", row["organization_id"])}
+        rows = {oid: {"id": oid, "source": self.source, "foreign_id": f"missing {oid}", "description": "",
+                      "name": f"{name} {PLACEHOLDER}"} for oid, name in missing.items()}
+        self._upsert("organization", rows, counted=False)
+
+    def _upsert(self, table: str, rows: dict[UUID, dict[str, Any]], *, counted: bool = True) -> None:
+        found = import_queries.existing(self.session, table, list(rows))
+        created, counts = [], self.report.count(table) if counted or rows else None
+        for row_id, row in rows.items():
+            if table == "service":
+                row.setdefault("kept_by_id", self.kept_by)
+            if table == "service_capacity":
+                row.setdefault("updated", self.now)
+            old = found.get(row_id)
+            if old is None:
+                created.append(row)
+                self._touch(table, row)
+                continue
+            new = self._changes(table, old, row)
+            if new:
+                import_queries.change(self.session, table, row_id, new)
+                self._touch(table, {**old, **new})
+            if counts and counted:
+                counts.updated += bool(new)
+                counts.unchanged += not new
+        import_queries.create(self.session, table, created)
+        self.ids[table] |= set(rows)
+        if counts and counted:
+            counts.created += len(created)
+
+    def _changes(self, table: str, old: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+        new = {k: v for k, v in row.items() if k in old and not _same(old[k], v)}
+        if table == "service":
+            new.pop("kept_by_id", None)
+            if old["confidential"]:
+                new = {k: v for k, v in new.items() if k not in KEPT_HERE}
+        if table == "service_capacity" and (new.keys() & {"available", "updated"}) and \
+                old["updated_by_id"] is not None and old["updated"] >= row["updated"]:
+            new.pop("available", None)
+            new.pop("updated", None)
+        return new
+
+    def _touch(self, table: str, row: dict[str, Any]) -> None:
+        if table == "service":
+            self.changed[row["id"]] = None
+        elif row.get("service_id"):
+            self.changed[row["service_id"]] = None
+            if table == "service_at_location":
+                self.service_sites[row["location_id"]].append(row["service_id"])
+        elif table in ("organization", "location", "address"):
+            self.changed |= dict.fromkeys(import_queries.services_at(self.session, table, row))
+
+    def _needs(self, services: dict[UUID, SourceRecord]) -> None:
+        """Needs that the source names, else suggestions; nothing where a person has confirmed some."""
+        ids = [i for i in services if i in self.ids["service"]]
+        present = import_queries.needs_by_service(self.session, ids)
+        rows = []
+        for service_id in ids:
+            record, old = services[service_id], present.get(service_id, {})
+            if any(not suggested for suggested, _ in old.values()):
+                continue
+            new = self._wanted_needs(record)
+            if {c: s for c, (s, _) in old.items()} == {c: s for c, (s, _) in new.items()}:
+                continue
+            if old:
+                import_queries.forget_needs(self.session, service_id)
+            rows += [{"service_id": service_id, "need": code, "suggested": suggested, "evidence": evidence}
+                     for code, (suggested, evidence) in new.items()]
+            self.changed[service_id] = None
+        import_queries.create_needs(self.session, rows)
+
+    def _wanted_needs(self, record: SourceRecord) -> dict[str, tuple[bool, str | None]]:
+        if record.needs is not None:
+            return {code: (suggested, None) for code, suggested in record.needs}
+        found = suggest_needs(str(record.values.get("name") or ""), str(record.values.get("description") or ""),
+                              record.categories)
+        return {s.code: (True, s.evidence[:200]) for s in found}
+
+    def _eligibility(self, services: dict[UUID, SourceRecord]) -> None:
+        given = {i: r.eligibility for i, r in services.items()
+                 if r.eligibility is not None and i in self.ids["service"]}
+        present = import_queries.eligibility_by_service(self.session, list(given))
+        for service_id, rules in given.items():
+            if present.get(service_id, set()) != set(rules):
+                import_queries.replace_eligibility(self.session, service_id, sorted(set(rules)))
+                self.changed[service_id] = None
+
+    def _seal(self, service_id: UUID, record: SourceRecord) -> None:
+        secret = dict(record.secret or {})
+        point = (secret.pop("latitude", None), secret.pop("longitude", None))
+        coordinates = (float(point[0]), float(point[1])) if None not in point else None
+        if secret_queries.open_place(self.session, service_id) != (secret or None, coordinates):
+            secret_queries.seal_place(self.session, service_id, secret or None, coordinates)
+
+    def finish(self) -> None:
+        """Have the indexes read again what changed."""
+        records.services_changed(self.session, [i for i in self.changed if i is not None])
+
+
+def _same(old: Any, new: Any) -> bool:
+    if isinstance(old, (int, float)) and isinstance(new, (int, float)):
+        return float(old) == float(new)
+    if isinstance(old, (datetime, date)) and isinstance(new, (datetime, date)):
+        return old == new
+    return (old or None) == (new or None) if not isinstance(old, bool) else old == bool(new)

@@ -1,0 +1,132 @@
+"""Bulk reads and writes for imports, by table name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from referral_dir.store.db import Base
+from referral_dir.store.directory import Eligibility, Service, ServiceAtLocation, ServiceNeed
+
+CHUNK = 2000
+CHILDREN = ("phone", "schedule", "service_area", "language", "required_document", "cost_option", "contact")
+
+
+def table(name: str) -> Table:
+    """The table of this HSDS name."""
+    return Base.metadata.tables[name]
+
+
+def existing(session: Session, name: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The rows that are there already, by id."""
+    t = table(name)
+    found = {}
+    for start in range(0, len(ids), CHUNK):
+        for row in session.execute(select(t).where(t.c.id.in_(ids[start:start + CHUNK]))):
+            found[row.id] = dict(row._mapping)
+    return found
+
+
+def exists(session: Session, name: str, row_id: UUID) -> bool:
+    """Whether the row is there."""
+    t = table(name)
+    return session.execute(select(t.c.id).where(t.c.id == row_id)).first() is not None
+
+
+def create(session: Session, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that may name different columns; those that a row lacks take their default."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(sorted(row)), []).append(row)
+    for group in groups.values():
+        for start in range(0, len(group), CHUNK):
+            session.execute(insert(table(name)), group[start:start + CHUNK])
+
+
+def change(session: Session, name: str, row_id: UUID, values: dict[str, Any]) -> None:
+    """Update one row."""
+    t = table(name)
+    if name == "service":
+        values = {**values, "revision": t.c.revision + 1}
+    session.execute(update(t).where(t.c.id == row_id).values(**values))
+
+
+def confidential_ids(session: Session) -> set[UUID]:
+    """The confidential services."""
+    return set(session.scalars(select(Service.id).where(Service.confidential)))
+
+
+def active_services_of(session: Session, source: str) -> Sequence[tuple[UUID, str]]:
+    """Id and name of the source's active services."""
+    rows = session.execute(select(Service.id, Service.name).where(Service.source == source,
+                                                                  Service.status == "active").order_by(Service.id))
+    return [(service_id, name) for service_id, name in rows]
+
+
+def set_status(session: Session, service_id: UUID, status: str) -> None:
+    """Set a service's status."""
+    session.execute(update(Service).where(Service.id == service_id).values(status=status,
+                                                                           revision=Service.revision + 1))
+
+
+def services_at(session: Session, name: str, row: Mapping[str, Any]) -> Sequence[UUID]:
+    """The services that a changed organization, location or address belongs to."""
+    if name == "organization":
+        return session.scalars(select(Service.id).where(Service.organization_id == row["id"])).all()
+    location_id = row["id"] if name == "location" else row.get("location_id")
+    return session.scalars(select(ServiceAtLocation.service_id).where(
+        ServiceAtLocation.location_id == location_id)).all()
+
+
+def needs_by_service(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, tuple[bool, str | None]]]:
+    """(suggested, evidence) by service and need."""
+    found: dict[UUID, dict[str, tuple[bool, str | None]]] = {}
+    for start in range(0, len(ids), CHUNK):
+        for row in session.scalars(select(ServiceNeed).where(ServiceNeed.service_id.in_(ids[start:start + CHUNK]))):
+            found.setdefault(row.service_id, {})[row.need] = (row.suggested, row.evidence)
+    return found
+
+
+def forget_needs(session: Session, service_id: UUID) -> None:
+    """Remove a service's needs."""
+    session.execute(delete(ServiceNeed).where(ServiceNeed.service_id == service_id))
+
+
+def create_needs(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert needs."""
+    for start in range(0, len(rows), CHUNK):
+        session.execute(insert(ServiceNeed), rows[start:start + CHUNK])
+
+
+def eligibility_by_service(session: Session, ids: Sequence[UUID]) -> dict[UUID, set[tuple[str, str, str]]]:
+    """(criterion, code, effect) by service."""
+    found: dict[UUID, set[tuple[str, str, str]]] = {}
+    for start in range(0, len(ids), CHUNK):
+        for row in session.scalars(select(Eligibility).where(Eligibility.service_id.in_(ids[start:start + CHUNK]))):
+            found.setdefault(row.service_id, set()).add((row.criterion, row.code, row.effect))
+    return found
+
+
+def replace_eligibility(session: Session, service_id: UUID, rules: Sequence[tuple[str, str, str]]) -> None:
+    """These rules instead of all that were there."""
+    session.execute(delete(Eligibility).where(Eligibility.service_id == service_id))
+    session.add_all([Eligibility(service_id=service_id, criterion=c, code=code, effect=e) for c, code, e in rules])
+
+
+def remove_stale_children(session: Session, source: str, service_ids: Sequence[UUID],
+                          imported: Mapping[str, set[UUID]]) -> set[UUID]:
+    """Remove rows that the source gave before for these services and gives no more. Returns the services."""
+    touched: set[UUID] = set()
+    for name in CHILDREN:
+        t = table(name)
+        for start in range(0, len(service_ids), CHUNK):
+            rows = session.execute(select(t.c.id, t.c.service_id).where(
+                t.c.source == source, t.c.service_id.in_(service_ids[start:start + CHUNK]))).all()
+            stale = [(row.id, row.service_id) for row in rows if row.id not in imported.get(name, set())]
+            if stale:
+                session.execute(delete(t).where(t.c.id.in_([row_id for row_id, _ in stale])))
+                touched |= {service_id for _, service_id in stale}
+    return touched
+
