@@ -58,6 +58,8 @@ class _Context:
         us = any(state in ("FL", "CA", "NY", "DC") for state in states.values())
         self.country = "US" if us else None
         self.seen: dict[str, int] = defaultdict(int)
+        # Ohana's services name their place only; the place names the organization.
+        self.organization_of = {r["id"]: r.get("organization_id", "") for _, r in rows.get("locations", [])}
         self.categories: dict[str, str] = {}
         if "taxonomy" in rows:
             self.categories = {r.get("taxonomy_id") or r.get("id", ""): r.get("name", "") for _, r in rows["taxonomy"]}
@@ -89,7 +91,8 @@ def _service(c: _Context, row: Row, where: Where) -> Records:
     values = {k: row.get(k) or None for k in ("alternate_name", "application_process", "wait_time", "accreditations",
                                               "licenses", "email", "interpretation_services")}
     values |= {
-        "organization_id": row.get("organization_id"), "program_id": row.get("program_id") or None,
+        "organization_id": row.get("organization_id") or c.organization_of.get(row.get("location_id", "")),
+        "program_id": row.get("program_id") or None,
         "name": row["name"] or row.get("alternate_name", ""), "description": _text(row.get("description", "")),
         "status": STATUS.get(status, "inactive"), "fees_description": row.get("fees") or None,
         "url": url(row.get("url") or row.get("website") or "", "url", where, c.report),

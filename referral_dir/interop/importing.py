@@ -49,7 +49,8 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
             progress("placing")
             confidential = import_queries.confidential_ids(session)
             for record in source_records:
-                if record.table == "service" and identify(report.source, "service", record.foreign_id) in confidential:
+                partial = record.table != "service" or record.extra.get("partial")
+                if not partial and identify(report.source, "service", record.foreign_id) in confidential:
                     record.values["confidential"] = True
             placed = place_all(_joined(source_records), report, None)
             progress("writing")

@@ -4,11 +4,13 @@ import re
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import phonenumbers
 
 from referral_dir import geo
 from referral_dir.desk.languages import UnknownLanguage, language_code
+from referral_dir.interop.records import identify
 from referral_dir.interop.report import ImportReport
 from referral_dir.store import import_queries
 
@@ -32,12 +34,14 @@ def coerce(table: str, column: str, value: Any, where: Where, report: ImportRepo
     kind = column_types(table)[column]
     try:
         if kind is str:
-            return str(value).strip() if not isinstance(value, bool) else str(value).lower()
+            return str(value) if not isinstance(value, bool) else str(value).lower()
         if kind is date:
             return date.fromisoformat(str(value)[:10])
         if kind is datetime:
             moment = datetime.fromisoformat(str(value))
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if kind is UUID:
+            return identify(report.source, table, str(value))
         if kind is bool:
             return value if isinstance(value, bool) else str(value).strip().casefold() in ("true", "yes", "1")
         if kind is int:

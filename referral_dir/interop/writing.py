@@ -122,7 +122,9 @@ class Writer:
         if self.confidential and self._shows_hidden_place(table, row, record):
             return None
         row["extra"] = extra or None
-        return row
+        # What may not be empty takes the column's default.
+        return {column: value for column, value in row.items()
+                if value is not None or column not in import_queries.not_empty(table)}
 
     def _shows_hidden_place(self, table: str, row: dict[str, Any], record: SourceRecord) -> bool:
         """A confidential service's place never comes back in the clear with a newer file."""

@@ -163,9 +163,8 @@ def _languages(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, se
         .where(or_(Language.service_id.in_(ids),
                    Language.service_id.is_(None) & Language.location_id.in_(list(by_location))),
                Language.code.is_not(None)))
-    for service_id, location_id, code in rows:
-        owners = [service_id] if service_id is not None else by_location[location_id] if location_id else []
-        for owner in owners:
+    for own, location_id, code in rows:
+        for owner in [own] if own is not None else by_location[location_id] if location_id else []:
             languages[owner].add(code or "")
     return languages
 

@@ -1,6 +1,7 @@
 """Bulk reads and writes for imports, by table name."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,12 @@ CHILDREN = ("phone", "schedule", "service_area", "language", "required_document"
 def table(name: str) -> Table:
     """The table of this HSDS name."""
     return Base.metadata.tables[name]
+
+
+@cache
+def not_empty(name: str) -> frozenset[str]:
+    """The columns that may not be NULL."""
+    return frozenset(c.name for c in table(name).columns if not c.nullable)
 
 
 def existing(session: Session, name: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
@@ -130,3 +137,9 @@ def remove_stale_children(session: Session, source: str, service_ids: Sequence[U
                 touched |= {service_id for _, service_id in stale}
     return touched
 
+
+
+def all_rows(session: Session, name: str) -> list[dict[str, Any]]:
+    """Every row of a table, in the order of ids."""
+    t = table(name)
+    return [dict(row._mapping) for row in session.execute(select(t).order_by(t.c.id))]
