@@ -11,6 +11,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +25,7 @@ from whoosh.util.filelock import FileLock, try_for
 
 from referral_dir.index.documents import (
     BEGUN,
+    MAXIMUM_CHARACTERS,
     QueryWord,
     digest,
     document_forms,
@@ -45,6 +47,7 @@ LOCK_SECONDS: Final = 30.0
 MEMORY_MB: Final = 256
 MAXIMUM_ENDINGS: Final = 64
 HEAD: Final = "head"
+LOCK: Final = "apply.lock"
 
 
 class _Forms(fields.FieldType):  # type: ignore[misc]
@@ -87,8 +90,8 @@ class WhooshTextIndex:
         self._words: dict[str, dict[str, str]] = {}
         self._in_memory = False
         try:
-            with self._writing():
-                pass
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / LOCK).touch()
         except OSError as error:
             self._use_memory(error)
 
@@ -144,7 +147,8 @@ class WhooshTextIndex:
             # As in `reopen`: damage that shows only when a word's block is read.
             except Exception as error:
                 self._give_up(error, self._seen)
-                raise IndexDamaged("the text index is damaged") from error
+                # Not "from error": its message may hold what was searched for, and end in a log.
+                raise IndexDamaged("the text index is damaged") from None
 
     def suggest(self, prefix: str, *, public_only: bool, limit: int = 8) -> list[str]:
         """See text.TextIndex."""
@@ -152,9 +156,11 @@ class WhooshTextIndex:
         with self._lock:
             if len(folded) < 2 or self._reader is None:
                 return []
-            found = [(-self._count(word, public_only), shown)
-                     for word, shown in self._vocabulary(public_only).items() if word.startswith(folded)]
-            return [shown for count, shown in sorted(found) if count][:limit]
+            begun = [word for word in self._vocabulary(public_only) if word.startswith(folded)]
+            begun.sort(key=lambda word: (-self._frequency(word, public_only), word))
+            # A frequency counts removed services too, until their segment is merged: look whether one is left.
+            living = (word for word in begun if any(self._postings(word, public_only)))
+            return [self._vocabulary(public_only)[word] for word in islice(living, limit)]
 
     # Writing
 
@@ -203,7 +209,7 @@ class WhooshTextIndex:
             yield True
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(str(self._folder / "apply.lock"))
+        lock = FileLock(str(self._folder / LOCK))
         locked = try_for(lock.acquire, timeout=LOCK_SECONDS, delay=0.02)
         try:
             yield locked
@@ -327,6 +333,9 @@ class WhooshTextIndex:
                     found[text] = found.get(text, 0) + info.doc_frequency()
         return sorted(found, key=lambda text: (-found[text], text))[:MAXIMUM_ENDINGS]
 
+    def _frequency(self, form: str, public_only: bool) -> int:
+        return sum(self._reader.doc_frequency(field, form) for field in _scopes(public_only))
+
     def _documents(self, public_only: bool) -> int:
         return sum(self._reader.doc_frequency("scope", scope) for scope in _scopes(public_only))
 
@@ -345,7 +354,7 @@ class WhooshTextIndex:
 
     def _correction(self, query: TextQuery, words: list[QueryWord], scores: list[dict[int, float]]) -> str | None:
         """The text with its unknown words replaced by near ones, if that finds services that hold every word."""
-        text = query.text
+        text = query.text[:MAXIMUM_CHARACTERS]
         corrected = list(scores)
         for place, word in reversed(list(enumerate(words))):
             if scores[place] or word.typed.unspaced:
@@ -356,10 +365,10 @@ class WhooshTextIndex:
             text = text[:word.typed.start] + near + text[word.typed.end:]
             (replaced, *_), _ = query_words(near + " ")
             corrected[place] = self._scores(replaced, query.public_only)
-        if text == query.text:
+        if corrected == scores:
             return None
         order, every_word = self._order(corrected, query)
-        return text if every_word and order else None
+        return "".join(c for c in text if c.isprintable()) if every_word and order else None
 
     def _nearest(self, word: str, public_only: bool) -> str | None:
         """The nearest word that some service holds now; among equally near ones the most frequent."""

@@ -1,5 +1,7 @@
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,7 @@ def test_a_misspelt_word_gets_the_nearest_word_of_the_directory(directory: Direc
     assert ask("harbuor desk").did_you_mean == "harbour desk"
     assert ask("the REFUGEIS").did_you_mean == "the réfugiés"
     assert ask("harbour desk").did_you_mean is None
+    assert ask("harbuor\x00 \x1bdesk").did_you_mean == "harbour desk"
     assert ask("zzzzzzzz").did_you_mean is None
 
 
@@ -298,7 +301,7 @@ class TestStoredIndex:
         assert reopened() == ["Desk"]
         assert reopened() == ["Desk"]
 
-    def test_damage_that_shows_only_while_searching_is_rebuilt(self, found: Found, index: TextIndex,
+    def test_damage_that_shows_only_while_searching_is_rebuilt(self, found: Found, caplog: pytest.LogCaptureFixture,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
         assert found("desk") == ["Desk"]
         good = whoosh_text.WhooshTextIndex._postings
@@ -306,12 +309,14 @@ class TestStoredIndex:
 
         def postings(self: whoosh_text.WhooshTextIndex, form: str, public_only: bool) -> object:
             if next(broken, False):
-                raise EOFError
+                raise EOFError(form)
             return good(self, form, public_only)
 
         monkeypatch.setattr(whoosh_text.WhooshTextIndex, "_postings", postings)
         assert found("desk") == ["Desk"]
         assert next(broken, None) is None, "the damage was met"
+        assert "rebuilt: EOFError" in caplog.text
+        assert "desk" not in caplog.text, "what people search for is not logged"
 
     def test_an_index_of_another_version_is_rebuilt(self, found: Found, reopened: Callable[[], list[str]],
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,6 +386,29 @@ class TestStoredIndex:
         monkeypatch.undo()
         assert reopened() == ["Desk", "Desk two"]
         assert sorted(found("desk")) == ["Desk", "Desk two"]
+
+
+def test_threads_search_while_others_write(directory: Directory, ask: Ask, index: TextIndex) -> None:
+    for n in range(5):
+        directory.add(f"Desk {n}")
+    ask("desk")
+    stop = threading.Event()
+
+    def search() -> set[int]:
+        totals = set()
+        while not stop.is_set():
+            totals.add(index.search(TextQuery("desk")).total)
+        return totals
+
+    with ThreadPoolExecutor(3) as threads:
+        results = [threads.submit(search) for _ in range(3)]
+        try:
+            for n in range(10):
+                directory.change("Desk 0", status="inactive" if n % 2 else "active", description=f"number {n}")
+                ask("desk")
+        finally:
+            stop.set()
+        assert set().union(*(result.result() for result in results)) <= {4, 5}
 
 
 def test_rows_that_are_older_than_the_index_are_not_taken_in(directory: Directory, index: TextIndex, found: Found,
