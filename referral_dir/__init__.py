@@ -1,1 +1,1 @@
-"""Referral directory."""
+"""Referral directory and matching service."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # Beyond this many changes the whole directory is read: it is cheaper than long lists of ids.
 REBUILD_AFTER = 20_000
-ATTEMPTS = 3
+# Each one fails only because another thread or process wrote first, or because the disk did.
+ATTEMPTS = 8
 
 
 def catch_up(session: Session, match: MatchIndex, text: TextIndex) -> None:
@@ -32,14 +33,15 @@ def refresh_text(session: Session, index: TextIndex) -> None:
         index.reopen()
         seen = index.position()
         if seen is None or not follows(session, seen, newest, REBUILD_AFTER):
-            index.apply(load_text_rows(session, None), (), newest, whole=True)
+            going = index.apply(load_text_rows(session, None), (), newest, seen=seen, whole=True)
         elif seen.sequence < newest.sequence:
             reached, ids = changes_since(session, seen.sequence, REBUILD_AFTER)
             rows = load_text_rows(session, ids)
             gone = set(ids) - {row.service_id for row in rows}
-            index.apply(rows, gone, position_at(session, reached), whole=False)
-        done = index.position()
-        if done is not None and done.sequence >= newest.sequence:
+            going = index.apply(rows, gone, position_at(session, reached), seen=seen, whole=False)
+        else:
+            return
+        if not going:
             return
 
 

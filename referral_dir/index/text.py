@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from uuid import UUID
 
+from referral_dir.index.documents import QueryWord, named_needs
 from referral_dir.index.words import GRAM, STEM, cluster_spans, fold, tokens, word_forms
 from referral_dir.store.feed import Position, TextRow
 
@@ -25,7 +26,7 @@ class IndexDamaged(Exception):
 @dataclass(frozen=True, slots=True)
 class TextQuery:
     """What a person typed, never query syntax. `only` keeps to these services; `public_only` leaves confidential
-    ones out of hits, counts, suggestions and order. `limit` hits after `offset` are highlighted."""
+    ones out of hits, counts, suggestions and order. `limit` hits after `offset` are given with their texts."""
 
     text: str
     public_only: bool = False
@@ -36,13 +37,30 @@ class TextQuery:
 
 @dataclass(frozen=True, slots=True)
 class TextHit:
-    """A found service. `highlighted` maps name, organization and description to (text, is a hit) segments of plain
-    text, still to be escaped; `needs` are the codes that the words name."""
+    """A found service, with its indexed texts by field and the codes of its needs."""
 
     service_id: UUID
     score: float
-    highlighted: Mapping[str, Segments]
-    needs: tuple[str, ...]
+    texts: Mapping[str, str]
+    codes: tuple[str, ...]
+    words: tuple[QueryWord, ...]
+
+    @property
+    def highlighted(self) -> Mapping[str, Segments]:
+        """Name, organization and an excerpt of the description as (text, is a hit) segments, still to be escaped.
+
+        Made when asked for: of many hits only a page is shown.
+        """
+        forms = frozenset().union(*(word.forms for word in self.words))
+        prefix = next((word.prefix for word in self.words if word.prefix), None)
+        marked = {field: highlight(text, forms, prefix) for field, text in self.texts.items()}
+        return {field: excerpt(segments) if field == "description" else segments
+                for field, segments in marked.items()}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The needs of the service that the words name."""
+        return named_needs(self.words, self.codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +93,12 @@ class TextIndex(Protocol):
         """See what another process wrote meanwhile."""
 
     def apply(self, upserts: Iterable[TextRow], deletions: Collection[UUID], position: Position, *,
-              whole: bool) -> None:
-        """Take in the rows as they were at `position`; nothing happens if the index is further already.
-        `whole` replaces everything, also what is further: it belongs to another log."""
+              seen: Position | None, whole: bool) -> bool:
+        """Take in what changed from `seen` to `position`, or with `whole` replace everything.
+
+        Nothing happens if another thread or process was first, and the rows no longer follow on what is indexed.
+        False: another process has been writing for so long that there is no sense in waiting.
+        """
 
     def search(self, query: TextQuery) -> TextHits:
         """The services that the words name, best first. Raises IndexDamaged."""

@@ -87,3 +87,14 @@ def forget_failures(session: Session, key: str) -> None:
 
 def _rows(session: Session, query: Any) -> int:
     return cast("CursorResult[Any]", session.execute(query)).rowcount
+
+
+def join_organizations_of_one_name(session: Session, source: str) -> None:
+    """Members of an organization that stands outside the directory move to the one of the same name in `source`."""
+    inside = dict(session.execute(
+        select(Organization.name, Organization.id).where(Organization.source == source)).tuples().all())
+    outside = session.execute(select(Organization.id, Organization.name).where(
+        Organization.source.is_(None), Organization.name.in_(inside))).all()
+    for row_id, name in outside:
+        session.execute(update(Person).where(Person.organization_id == row_id).values(organization_id=inside[name]))
+        session.execute(delete(Organization).where(Organization.id == row_id))

@@ -1,0 +1,353 @@
+"""`referral-dir`: the command line. Every command obeys the REFERRAL_DIR_* variables that the server obeys."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+import config
+from referral_dir.desk import accounts, audit, demo, find, notify
+from referral_dir.desk.find import Indexes
+from referral_dir.desk.handoffs import expire_due
+from referral_dir.desk.opening_up import open_indexes, open_store
+from referral_dir.domain.errors import Invalid, Refused
+from referral_dir.domain.vocabulary import Gender, Role
+from referral_dir.interop.answers_json import match_json, search_json
+from referral_dir.interop.exporting import export_hsds3_json
+from referral_dir.interop.importing import FORMATS, import_directory
+from referral_dir.interop.report import ImportRefused, ImportReport
+from referral_dir.store import people_queries
+from referral_dir.store.db import Store, migrate, reading, transaction
+
+DELIVER_EVERY_SECONDS = 10
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Referral directory and matching service for people who may have been trafficked."""
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Everything that a person can mend is one message, not a trace."""
+    try:
+        yield
+    except config.ConfigError as error:
+        raise click.ClickException(f"the settings can't be used:\n{error}") from error
+    except Invalid as error:
+        raise click.ClickException("\n".join(f"{field}: {text}" for field, text in error.errors.items())) from error
+    except (ImportRefused, Refused) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _open() -> tuple[config.Settings, Store]:
+    """The settings and a store whose schema is up to date."""
+    settings = config.load_settings()
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    try:
+        store = open_store(settings.database_url, settings.master_keys)
+    except ValueError as error:
+        raise config.ConfigError(f"REFERRAL_DIR_MASTER_KEYS: {error}") from error
+    migrate(store.engine)
+    return settings, store
+
+
+def _indexes(settings: config.Settings) -> Indexes:
+    return open_indexes(settings.instance, settings.text_index)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@main.command()
+def init() -> None:
+    """Create the database, or bring its schema up to date."""
+    with _clear_errors():
+        settings, _ = _open()
+        click.echo(f"The database is ready ({settings.database_url.partition('@')[2] or settings.database_url}).")
+
+
+@main.command("demo")
+def demo_command() -> None:
+    """Load the invented demo directory and accounts; what is there already stays."""
+    with _clear_errors():
+        settings, store = _open()
+        if not settings.demo:
+            raise click.ClickException("set REFERRAL_DIR_DEMO=1: invented accounts do not belong in a real directory")
+        load_demo(store)
+        _print_accounts()
+
+
+def load_demo(store: Store) -> None:
+    """The demo's accounts and directory, loaded once."""
+    with transaction(store) as session:
+        added = demo.add_demo_accounts(session, _now())
+        network = people_queries.organization_by_name(session, demo.NETWORK)
+    if not added:
+        return
+    click.echo("Loading the demo directory …")
+    import_directory(store, config.ROOT / "data" / "demo" / "directory.json", now=_now(), source="demo",
+                     kept_by=network.id if network else None)
+    # A provider's account names its organization before the directory brings it in: they are one.
+    with transaction(store) as session:
+        people_queries.join_organizations_of_one_name(session, "demo")
+
+
+@main.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True)
+@click.option("--source", help="name under which the records are known; the same name updates them")
+@click.option("--kept-by", help="name of the organization whose caseworkers keep the new services")
+@click.option("--dry-run", is_flag=True, help="try everything, change nothing")
+@click.option("--report", "report_path", type=click.Path(dir_okay=False), help="write the full report as JSON")
+def import_command(path: Path, format_: str, source: str | None, kept_by: str | None, dry_run: bool,
+                   report_path: str | None) -> None:
+    """Import a directory: HSDS 3 (JSON or CSV), HSDS 1 (CSV), or UNHCR's GeoJSON features."""
+    with _clear_errors():
+        _, store = _open()
+        report = import_directory(store, path, now=_now(), format=format_, source=source, dry_run=dry_run,
+                                  kept_by=_keeper(store, kept_by),
+                                  progress=lambda step: click.echo(f"{step} …", err=True))
+        if report_path:
+            report.write(report_path)
+        _print_report(report)
+
+
+def _keeper(store: Store, name: str | None) -> UUID | None:
+    """The named organization; without a name the only one that has caseworkers."""
+    with reading(store) as session:
+        if name:
+            row = people_queries.organization_by_name(session, name)
+            if row is None:
+                raise click.ClickException(f"no organization is called “{name}”")
+            return row.id
+        keepers = people_queries.organizations_with(session, Role.CASEWORKER)
+        return keepers[0] if len(keepers) == 1 else None
+
+
+def _print_report(report: ImportReport) -> None:
+    click.echo(f"{'table':24}{'read':>9}{'created':>9}{'updated':>9}{'unchanged':>11}{'refused':>9}")
+    for table, c in sorted(report.tables.items()):
+        if c.read or c.created or c.updated or c.unchanged or c.refused:
+            click.echo(f"{table:24}{c.read:9}{c.created:9}{c.updated:9}{c.unchanged:11}{c.refused:9}")
+    totals = report.to_json()
+    click.echo(f"{totals['refused']} values refused, {totals['repaired']} repaired"
+               + (": see the report" if report.issues else "")
+               + (" (dry run: nothing was changed)" if report.dry_run else ""))
+
+
+@main.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--format", "format_", type=click.Choice(["hsds3-json"]), default="hsds3-json", show_default=True)
+def export(path: Path, format_: str) -> None:
+    """Export the directory as HSDS 3.1 JSON. Confidential services go out with their zone only."""
+    with _clear_errors():
+        _, store = _open()
+        with reading(store) as session:
+            counts = export_hsds3_json(session, path)
+        click.echo(", ".join(f"{count} {kind}" for kind, count in counts.items()) + f" written to {path}")
+
+
+@main.command()
+@click.argument("text")
+@click.option("--near", default="", help="town or coordinates")
+@click.option("--need", "needs", multiple=True, help="only services for this need")
+@click.option("--language", "languages", multiple=True, help="only services that speak it")
+@click.option("--radius-km", type=float, help="only within this distance of --near")
+@click.option("--by-distance", is_flag=True, help="nearest first")
+@click.option("--open-now", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+def search(text: str, near: str, needs: tuple[str, ...], languages: tuple[str, ...], radius_km: float | None,
+           by_distance: bool, open_now: bool, as_json: bool) -> None:
+    """Find services by words."""
+    with _clear_errors():
+        settings, store = _open()
+        filters = find.SearchFilters(tuple(needs), _codes(languages), open_now, (), radius_km, by_distance)
+        with reading(store) as session:
+            answer = find.search_services(session, _indexes(settings), None, text, _now(), near=near, filters=filters)
+        if as_json:
+            _print_json(search_json(answer))
+            return
+        if answer.did_you_mean:
+            click.echo(f"Did you mean: {answer.did_you_mean}?")
+        for found in answer.found:
+            c = found.candidate
+            far = f"{found.distance_km:g} km" if found.distance_km is not None else c.zone or ""
+            click.echo(f"{c.name}, {c.organization}  {far}  {c.service_id}")
+        click.echo(f"{answer.total} found")
+
+
+def _codes(languages: tuple[str, ...]) -> tuple[str, ...]:
+    from referral_dir.desk.languages import UnknownLanguage, language_codes
+
+    try:
+        return tuple(language_codes(languages))
+    except UnknownLanguage as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--need", "needs", multiple=True, required=True, help="code of a need, like legal.immigration")
+@click.option("--language", "languages", multiple=True, help="code or name; any one of several is enough")
+@click.option("--near", required=True, help="town or coordinates")
+@click.option("--radius-km", type=float, default=find.DEFAULT_RADIUS_KM, show_default=True)
+@click.option("--age", type=int)
+@click.option("--gender", type=click.Choice([str(g) for g in Gender]))
+@click.option("--household", type=int, default=1, show_default=True, help="people who stay together")
+@click.option("--accessibility", multiple=True)
+@click.option("--open-now", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+def match(needs: tuple[str, ...], languages: tuple[str, ...], near: str, radius_km: float, age: int | None,
+          gender: str | None, household: int, accessibility: tuple[str, ...], open_now: bool, as_json: bool) -> None:
+    """Find services that can take a person, with reasons; and those that nearly can, with what is unmet."""
+    with _clear_errors():
+        settings, store = _open()
+        need = find.make_need(needs=needs, near=near, languages=languages, radius_km=radius_km,
+                              ages=(age, age) if age is not None else None, gender=gender, household=household,
+                              accessibility=accessibility, open_now=open_now)
+        with transaction(store) as session:
+            answer = find.match_services(session, _indexes(settings), None, need, _now())
+        if as_json:
+            _print_json(match_json(answer))
+            return
+        for m in answer.matches:
+            click.echo(f"{m.score:.2f}  {m.candidate.name}, {m.candidate.organization}  {m.candidate.service_id}")
+            for reason in m.reasons:
+                click.echo(f"        {reason}")
+        for m in answer.near_misses:
+            click.echo(f"nearly {m.candidate.name}: " + "; ".join(c.detail for c in m.unmet))
+        for h in answer.helplines:
+            click.echo(f"call    {h.name} {h.phone}" + (" (unverified)" if h.unverified else ""))
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@main.command()
+def deliver() -> None:
+    """Send what waits in the outbox, and end what time has ended."""
+    with _clear_errors():
+        settings, store = _open()
+        done = deliver_once(settings, store)
+        click.echo(f"sent {done.sent}, to be retried {done.retried}, cancelled {done.cancelled}, failed {done.failed}")
+
+
+def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
+    """One round: expiries first, so that nothing is announced that has just ended."""
+    with transaction(store) as session:
+        expire_due(session, _now())
+    if not settings.smtp_host:
+        return notify.Delivered(0, 0, 0, 0)
+    mailer = notify.Mailer(settings.smtp_host, settings.smtp_port, settings.mail_from, settings.base_url,
+                           settings.smtp_user, settings.smtp_password, settings.smtp_starttls)
+    return notify.deliver(store, mailer, _now())
+
+
+@main.group("audit")
+def audit_group() -> None:
+    """The audit trail."""
+
+
+@audit_group.command("verify")
+def audit_verify() -> None:
+    """Check that every entry is in its place and unchanged; exits with 1 where one is not."""
+    with _clear_errors():
+        _, store = _open()
+        with reading(store) as session:
+            result = audit.verify(session)
+        if result.broken_at is not None:
+            raise click.ClickException(f"the chain is broken at entry {result.broken_at}")
+        click.echo(f"{result.entries} entries, unbroken; head {result.head}")
+
+
+@main.group("user")
+def user_group() -> None:
+    """People who sign in."""
+
+
+@user_group.command("add")
+@click.argument("email")
+@click.option("--name", required=True)
+@click.option("--role", required=True, type=click.Choice([str(r) for r in Role]))
+@click.option("--organization", required=True, help="made if it is not there")
+@click.password_option(help="asked for if not given")
+def user_add(email: str, name: str, role: str, organization: str, password: str) -> None:
+    """Add a person."""
+    with _clear_errors():
+        _, store = _open()
+        with transaction(store) as session:
+            accounts.add_person(session, None, email=email, name=name, role=role, organization=organization,
+                                password=password, now=_now())
+        click.echo("added")
+
+
+@user_group.command("list")
+def user_list() -> None:
+    """List people with their role and organization."""
+    with _clear_errors():
+        _, store = _open()
+        with reading(store) as session:
+            for person, organization in people_queries.everyone(session):
+                click.echo(f"{person.email:40}{person.role:15}{'' if person.active else 'locked '}{organization}")
+
+
+@main.command()
+def serve() -> None:
+    """Serve the pages. In the demo this also sets up, prints the accounts and sends what waits."""
+    with _clear_errors():
+        settings, store = _open()
+        if settings.demo:
+            load_demo(store)
+            _print_accounts()
+        from waitress import create_server
+
+        from referral_dir import create_app
+
+        app = create_app(settings, store)
+        try:
+            server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,
+                                   clear_untrusted_proxy_headers=True)
+        except OSError as error:
+            raise click.ClickException(f"port {settings.port} can't be used ({error.strerror}): "
+                                       f"set another, like PORT={settings.port + 1}") from error
+        if settings.demo:
+            threading.Thread(target=_deliver_forever, args=(settings, store), daemon=True).start()
+        click.echo(f"\nServing on http://{settings.host}:{settings.port}/  (Ctrl-C stops)")
+        sys.stdout.flush()
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            server.close()
+
+
+def _deliver_forever(settings: config.Settings, store: Store) -> None:
+    while True:
+        time.sleep(DELIVER_EVERY_SECONDS)
+        try:
+            deliver_once(settings, store)
+        except Exception as error:
+            # The thread must live on; the error's kind is enough to look for, its text might be personal.
+            click.echo(f"deliver: {type(error).__name__}", err=True)
+
+
+def _print_accounts() -> None:
+    click.echo("\nDemo: every person and provider here is invented. Sign in as")
+    for account in demo.DEMO_ACCOUNTS:
+        click.echo(f"  {account.role:15}{account.email}")
+    click.echo(f"  password for all: {demo.DEMO_PASSWORD}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUTF8", "1")
+    main()

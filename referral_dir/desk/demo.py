@@ -1,0 +1,48 @@
+"""The demo's invented people, one for each role, and one provider more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from referral_dir.desk.accounts import add_person
+from referral_dir.domain.vocabulary import Role
+from referral_dir.store import people_queries
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+# Known to everyone who reads this: the demo listens on loopback only and holds nothing real.
+DEMO_PASSWORD: Final = "demo only, invented"  # noqa: S105
+NETWORK: Final = "Demo Anti-Trafficking Network (invented)"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An invented person."""
+
+    email: str
+    name: str
+    role: Role
+    organization: str
+
+
+DEMO_ACCOUNTS: Final[Sequence[DemoAccount]] = (
+    DemoAccount("officer@demo.example", "Demo Officer", Role.OFFICER, "Demo Border Unit (invented)"),
+    DemoAccount("caseworker@demo.example", "Demo Caseworker", Role.CASEWORKER, NETWORK),
+    DemoAccount("provider@demo.example", "Demo Provider", Role.PROVIDER, "Demo Harbour House (invented)"),
+    DemoAccount("lawyer@demo.example", "Demo Lawyer", Role.PROVIDER, "Demo Biscayne Legal Aid (invented)"),
+    DemoAccount("overseer@demo.example", "Demo Overseer", Role.OVERSEER, "Demo Oversight Office (invented)"),
+    DemoAccount("administrator@demo.example", "Demo Administrator", Role.ADMINISTRATOR, "Demo Operations (invented)"),
+)
+
+
+def add_demo_accounts(session: "Session", now: datetime) -> int:
+    """Add the accounts that are not there yet; returns how many were added."""
+    added = 0
+    for account in DEMO_ACCOUNTS:
+        if people_queries.person_by_email(session, account.email) is None:
+            add_person(session, None, email=account.email, name=account.name, role=account.role,
+                       organization=account.organization, password=DEMO_PASSWORD, now=now)
+            added += 1
+    return added

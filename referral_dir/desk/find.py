@@ -1,0 +1,283 @@
+"""Finding: a need becomes candidates, candidates become answers; words become services."""
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from referral_dir import geo
+from referral_dir.desk import audit
+from referral_dir.desk.languages import UnknownLanguage, language_codes
+from referral_dir.domain import availability, matching
+from referral_dir.domain.access import Actor, require
+from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.helplines import Helpline, helplines
+from referral_dir.domain.matching import Area, Candidate, Match, Need
+from referral_dir.domain.needs import check_code, expand
+from referral_dir.domain.opening import Opening, OpenState, opening
+from referral_dir.domain.vocabulary import Gender, Place
+from referral_dir.index.feed import catch_up, search_text
+from referral_dir.index.match import MatchIndex
+from referral_dir.index.text import TextHit, TextIndex, TextQuery, count_facets
+from referral_dir.store import candidates, listing_queries
+from referral_dir.store.directory import Service
+from referral_dir.store.listing_queries import ServiceParts
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+DEFAULT_RADIUS_KM: Final = 50.0
+LARGEST_RADIUS_KM: Final = 5000.0
+SHOWN: Final = 20
+NEAR_MISSES: Final = 10
+LONGEST_QUERY: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """What a process keeps to find quickly. Both catch up by the change log before each answer."""
+
+    match: MatchIndex
+    text: TextIndex
+
+
+@dataclass(frozen=True, slots=True)
+class MatchAnswer:
+    """What an officer gets: never an empty page. `wider_km` is a radius that would find more, where one would."""
+
+    need: Need
+    matches: tuple[Match, ...]
+    near_misses: tuple[Match, ...]
+    total: int
+    wider_km: float | None
+    helplines: tuple[Helpline, ...]
+    phones: Mapping[UUID, Sequence[tuple[str, str | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A service found by words, as it is now."""
+
+    candidate: Candidate
+    hit: TextHit
+    distance_km: float | None
+    opening: Opening
+    capacity_state: availability.CapacityState
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilters:
+    """What narrows a search by words; empty means no narrowing."""
+
+    needs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    open_now: bool = False
+    accessibility: tuple[str, ...] = ()
+    radius_km: float | None = None
+    by_distance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Services found by words, with what would narrow them further."""
+
+    text: str
+    place: Place | None
+    found: tuple[Found, ...]
+    total: int
+    did_you_mean: str | None
+    every_word: bool
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+    phones: Mapping[UUID, Sequence[tuple[str, str | None]]]
+    helplines: tuple[Helpline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One service with everything that may be shown of it."""
+
+    service: Service
+    parts: ServiceParts
+    opening: Opening
+
+
+def make_need(*, needs: Sequence[str], near: str, languages: Sequence[str] = (), radius_km: float | None = None,
+              ages: tuple[int, int] | None = None, gender: str | None = None, household: int = 1,
+              accessibility: Sequence[str] = (), nationality: str | None = None, status: str | None = None,
+              excluded_organizations: Sequence[UUID] = (), excluded_areas: Sequence[tuple[str, float]] = (),
+              open_now: bool = False, open_by: datetime | None = None) -> Need:
+    """A Need from what people write. Raises Invalid with a message for every field that is wrong.
+
+    `excluded_areas` are (place, radius in km); `ages` the youngest and oldest the person may be.
+    """
+    errors: dict[str, str] = {}
+    asked = _try(errors, "needs", lambda: {check_code(code): expand(code) for code in needs if code})
+    if asked is not None and not asked:
+        errors["needs"] = "choose at least one need"
+    spoken = _try(errors, "languages", lambda: tuple(language_codes(languages)))
+    place = _try(errors, "near", lambda: geo.resolve_place(near))
+    areas = _try(errors, "excluded_areas", lambda: tuple(_area(text, km) for text, km in excluded_areas))
+    radius = DEFAULT_RADIUS_KM if radius_km is None else radius_km
+    if not (math.isfinite(radius) and 0 < radius <= LARGEST_RADIUS_KM):
+        errors["radius_km"] = f"a distance above 0 and up to {LARGEST_RADIUS_KM:g} km"
+    if ages is not None and not 0 <= ages[0] <= ages[1] <= 120:
+        errors["age"] = "an age from 0 to 120"
+    if gender and gender not in set(Gender):
+        errors["gender"] = "one of: " + ", ".join(Gender)
+    if not 1 <= household <= 50:
+        errors["household"] = "from 1 to 50 people"
+    if errors:
+        raise Invalid(errors)
+    return Need(needs=asked, place=place, languages=spoken, radius_km=radius, ages=ages, gender=gender or None,
+                household=household, accessibility=tuple(accessibility), nationality=nationality or None,
+                status=status or None, excluded_organizations=frozenset(excluded_organizations),
+                excluded_areas=areas or (), open_now=open_now, open_by=open_by)
+
+
+def match_services(session: "Session", indexes: Indexes, actor: Actor | None, need: Need,
+                   now: datetime) -> MatchAnswer:
+    """The whole story of a match, top to bottom.
+
+    1. The indexes catch up. 2. They propose ids within twice the radius, so that near misses are seen.
+    3. The store gives the rows as they are now. 4. The rules rank them. 5. The act is audited, without its text.
+    `actor` is None for the command line.
+    """
+    if actor is not None:
+        require(actor, "service:find")
+    catch_up(session, indexes.match, indexes.text)
+    reach = min(need.radius_km * 2 + 50, LARGEST_RADIUS_KM)
+    proposed = indexes.match.candidates(list(need.needs.values()), need.place.latitude, need.place.longitude, reach,
+                                        need.place.country, need.place.admin1, today=now.date())
+    rows = candidates.load_candidates(session, {c.service_id: c.covers_place for c in proposed})
+    ranking = matching.rank(need, rows, _interpreters(session, need), now)
+    shown, near = ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]
+    phones = candidates.phones_of(session, [m.candidate.service_id for m in (*shown, *near)])
+    audit.record(session, actor, "service:find", now, purpose="referral",
+                 details={"results": len(ranking.matches), "near_misses": len(ranking.near_misses)})
+    return MatchAnswer(need, shown, near, len(ranking.matches), _wider(ranking.near_misses),
+                       helplines(need.place.country), phones)
+
+
+def search_services(session: "Session", indexes: Indexes, actor: Actor | None, text: str, now: datetime, *,
+                    near: str = "", filters: SearchFilters = SearchFilters(), public: bool = False) -> SearchAnswer:
+    """Services by words, narrowed by filters; `public` leaves confidential ones out of everything.
+
+    Raises Invalid for a place that can't be resolved, a need or a language that is not known.
+    """
+    if actor is not None and not public:
+        require(actor, "service:find")
+    place = _search_place(near, filters)
+    words = "".join(c if unicodedata.category(c) != "Cc" else " " for c in text)[:LONGEST_QUERY]
+    hits = search_text(session, indexes.text, TextQuery(words, public_only=public, limit=10_000))
+    by_id = {hit.service_id: hit for hit in hits.hits}
+    rows = {c.service_id: c for c in candidates.load_candidates(session, dict.fromkeys(hits.ids, False))}
+    found = [_found(rows[i], by_id[i], place, now) for i in hits.ids if i in rows and i in by_id
+             and _offered(rows[i], now) and not (public and rows[i].confidential)]
+    kept = [f for f in found if _passes(f, filters)]
+    if filters.by_distance and place is not None:
+        kept.sort(key=lambda f: (f.distance_km is None, f.distance_km or 0.0, str(f.candidate.service_id)))
+    shown = tuple(kept[:SHOWN])
+    if actor is not None:
+        audit.record(session, actor, "service:find", now, purpose="referral", details={"results": len(kept)})
+    return SearchAnswer(words, place, shown, len(kept), hits.did_you_mean, hits.every_word,
+                        count_facets([_facets(f) for f in kept]),
+                        candidates.phones_of(session, [f.candidate.service_id for f in shown]),
+                        helplines(place.country if place else None))
+
+
+def read_service(session: "Session", actor: Actor | None, service_id: UUID, now: datetime) -> ServiceView:
+    """One service. Without an actor (the public pages) a confidential or ended one does not exist."""
+    if actor is not None:
+        require(actor, "service:read")
+    service = session.get(Service, service_id)
+    if service is None or (actor is None and (service.confidential or service.status != "active")):
+        raise NotFound("no such service")
+    if actor is not None:
+        audit.record(session, actor, "service:read", now, subject=f"service:{service_id}", purpose="referral")
+    [candidate] = candidates.load_candidates(session, {service_id: False})
+    return ServiceView(service, listing_queries.service_parts(session, service),
+                       opening(candidate.schedules, candidate.timezone, now))
+
+
+def _interpreters(session: "Session", need: Need) -> list[Candidate]:
+    ids = candidates.interpreter_ids(session, need.languages)
+    return candidates.load_candidates(session, dict.fromkeys(ids, False))
+
+
+def _area(text: str, radius_km: float) -> Area:
+    if not (math.isfinite(radius_km) and 0 < radius_km <= LARGEST_RADIUS_KM):
+        raise ValueError("the distance around an area to avoid must be above 0 km")
+    place = geo.resolve_place(text)
+    return Area(place.name, place.latitude, place.longitude, radius_km)
+
+
+def _wider(near_misses: Sequence[Match]) -> float | None:
+    """The smallest round radius at which a service that is only too far away would be a match."""
+    far = [m.distance_km for m in near_misses
+           if [c.name for c in m.unmet] == ["distance"] and m.distance_km is not None]
+    return next((r for r in (10, 25, 50, 100, 200, 400, 800, 1600, 5000) if far and r >= min(far)), None)
+
+
+def _search_place(near: str, filters: SearchFilters) -> Place | None:
+    errors: dict[str, str] = {}
+    place: Place | None = _try(errors, "near", lambda: geo.resolve_place(near)) if near.strip() else None
+    _try(errors, "needs", lambda: [check_code(code) for code in filters.needs])
+    if filters.radius_km is not None and not 0 < filters.radius_km <= LARGEST_RADIUS_KM:
+        errors["radius_km"] = f"a distance above 0 and up to {LARGEST_RADIUS_KM:g} km"
+    if errors:
+        raise Invalid(errors)
+    return place
+
+
+def _offered(candidate: Candidate, now: datetime) -> bool:
+    ended = candidate.offered_until is not None and candidate.offered_until < now.date()
+    return candidate.status == "active" and not ended
+
+
+def _found(candidate: Candidate, hit: TextHit, place: Place | None, now: datetime) -> Found:
+    distance = None
+    if place is not None and candidate.points:
+        distance = round(min(geo.distance_km(place.latitude, place.longitude, *p) for p in candidate.points), 1)
+    return Found(candidate, hit, distance, opening(candidate.schedules, candidate.timezone, now),
+                 availability.state(candidate.capacity, 1, now))
+
+
+def _passes(found: Found, filters: SearchFilters) -> bool:
+    c = found.candidate
+    every = c.confirmed_needs | c.suggested_needs
+    if filters.needs and not any(expand(code) & every for code in filters.needs):
+        return False
+    if filters.languages and not any(matching.speaks(c.languages, code) for code in filters.languages):
+        return False
+    if filters.open_now and found.opening.state is not OpenState.OPEN:
+        return False
+    access = {r.code for r in c.eligibility if r.criterion == "accessibility" and r.effect == "serves"}
+    if filters.accessibility and not access.issuperset(filters.accessibility):
+        return False
+    if filters.radius_km is None or found.distance_km is None:
+        return filters.radius_km is None or c.remote
+    return found.distance_km <= filters.radius_km
+
+
+def _facets(found: Found) -> dict[str, set[str]]:
+    c = found.candidate
+    return {"needs": set(c.confirmed_needs | c.suggested_needs), "languages": set(c.languages) - {""},
+            "open": {found.opening.state},
+            "accessibility": {r.code for r in c.eligibility
+                              if r.criterion == "accessibility" and r.effect == "serves"}}
+
+
+def _try(errors: dict[str, str], field: str, make: Any) -> Any:
+    try:
+        return make()
+    except (UnknownLanguage, ValueError) as error:
+        errors[field] = str(error)
+        if isinstance(error, geo.AmbiguousPlace):
+            errors[field] += ": " + "; ".join(geo.place_label(p) for p in error.choices)
+        elif isinstance(error, geo.UnknownPlace) and error.suggestions:
+            errors[field] += ": did you mean " + "; ".join(geo.place_label(p) for p in error.suggestions) + "?"
+        return None
+
