@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from invented_directory import Directory
+from whoosh.util.filelock import FileLock
 
-from referral_dir.index import documents, whoosh_text
+from referral_dir.index import documents, whoosh_search, whoosh_text
 from referral_dir.index.documents import MAXIMUM_WORDS
 from referral_dir.index.feed import refresh_text, search_text
 from referral_dir.index.text import IndexDamaged, TextHits, TextIndex, TextQuery, open_text_index
@@ -304,15 +305,15 @@ class TestStoredIndex:
     def test_damage_that_shows_only_while_searching_is_rebuilt(self, found: Found, caplog: pytest.LogCaptureFixture,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
         assert found("desk") == ["Desk"]
-        good = whoosh_text.WhooshTextIndex._postings
+        good = whoosh_search.Snapshot._postings
         broken = iter([True])
 
-        def postings(self: whoosh_text.WhooshTextIndex, form: str, public_only: bool) -> object:
+        def postings(self: whoosh_search.Snapshot, form: str, public_only: bool) -> object:
             if next(broken, False):
                 raise EOFError(form)
             return good(self, form, public_only)
 
-        monkeypatch.setattr(whoosh_text.WhooshTextIndex, "_postings", postings)
+        monkeypatch.setattr(whoosh_search.Snapshot, "_postings", postings)
         assert found("desk") == ["Desk"]
         assert next(broken, None) is None, "the damage was met"
         assert "rebuilt: EOFError" in caplog.text
@@ -415,8 +416,26 @@ def test_rows_that_are_older_than_the_index_are_not_taken_in(directory: Director
                                                             store: Store) -> None:
     directory.add("Desk")
     assert found("desk") == ["Desk"]
-    index.apply([], [directory.id("Desk")], START, whole=False)
+    index.apply([], [directory.id("Desk")], START, seen=START, whole=False)
+    index.apply([], (), START, seen=None, whole=True)
     assert found("desk") == ["Desk"]
+
+
+def test_a_lock_that_is_never_released_leaves_the_search_at_what_it_has(
+        directory: Directory, found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture) -> None:
+    directory.add("Desk")
+    assert found("desk") == ["Desk"]
+    monkeypatch.setattr(whoosh_text, "LOCK_SECONDS", 0.1)
+    lock = FileLock(str(tmp_path / "instance" / "text-index" / whoosh_text.LOCK))
+    assert lock.acquire()
+    try:
+        directory.add("Desk two")
+        assert found("desk") == ["Desk"]
+        assert "another process has been writing" in caplog.text
+    finally:
+        lock.release()
+    assert found("desk") == ["Desk", "Desk two"]
 
 
 def test_an_index_that_was_never_built_says_so(index: TextIndex) -> None:
