@@ -24,7 +24,7 @@ python3 run.py test [ARGUMENTS]    set up and run ruff, mypy and pytest with the
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever has an older one should be told so
         print("Python 3.11 or newer is needed; this is", sys.version.split()[0])
         return 1
     command, rest = (arguments[0], arguments[1:]) if arguments else ("serve", [])
@@ -69,10 +69,11 @@ class VenvMissing(Exception):
 
 
 def make_venv() -> None:
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    probe = [PYTHON, "-m", "pip", "--version"]
+    if PYTHON.exists() and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         return
     print("Making .venv …", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -102,7 +103,7 @@ def serve() -> int:
     if os.name != "nt":
         sys.stdout.flush()
         os.execve(command[0], command, environ)
-    return subprocess.run(command, env=environ).returncode
+    return subprocess.run(command, env=environ, check=False).returncode
 
 
 def test(arguments: list[str]) -> int:
@@ -116,7 +117,7 @@ def test(arguments: list[str]) -> int:
         for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy"]), ("pytest", ["pytest", *arguments])):
             started = time.monotonic()
             print(f"== {name}", flush=True)
-            if subprocess.run([PYTHON, "-m", *command], env=environ).returncode:
+            if subprocess.run([PYTHON, "-m", *command], env=environ, check=False).returncode:
                 failed.append(name)
             print(f"== {name} took {time.monotonic() - started:.0f} s", flush=True)
     finally:
@@ -132,9 +133,9 @@ def provide_chromium() -> None:
     if shutil.which("apt-get") and os.geteuid() == 0:
         print("Installing Chromium for the browser tests …", flush=True)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-q"], env=quiet, stdout=subprocess.DEVNULL)
+        subprocess.run(["apt-get", "update", "-q"], env=quiet, stdout=subprocess.DEVNULL, check=False)
         subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium", "fonts-dejavu-core",
-                        "fonts-freefont-ttf"], env=quiet, stdout=subprocess.DEVNULL)
+                        "fonts-freefont-ttf"], env=quiet, stdout=subprocess.DEVNULL, check=False)
     if not CHROMIUM.exists():
         print("There is no Chromium for the browser tests: apt-get install -y chromium")
 

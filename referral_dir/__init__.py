@@ -1,1 +1,37 @@
 """Referral directory and matching service."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from config import Settings
+    from referral_dir.store.db import Store
+
+
+def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
+    """The web application: settings, store, indexes, and each audience's pages behind its guard."""
+    import config
+    from referral_dir.desk.opening_up import open_indexes, open_store
+    from referral_dir.web import auth, errors, page_words, security
+
+    app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
+    app.secret_key = settings.secret_key
+    store = store or open_store(settings.database_url, settings.master_keys)
+    indexes = open_indexes(settings.instance, settings.text_index)
+    app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
+    security.install(app)
+    auth.install(app)
+    errors.install(app)
+    page_words.install(app)
+    for module in _audiences():
+        module.blueprint.before_request(auth.guard(module.GUARD))
+        app.register_blueprint(module.blueprint)
+    return app
+
+
+def _audiences() -> list[ModuleType]:
+    from referral_dir.web import account, administration, caseworker, officer, oversight, provider, public
+
+    return [public, account, officer, caseworker, provider, oversight, administration]

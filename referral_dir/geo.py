@@ -284,3 +284,8 @@ def _country_keys() -> dict[str, str]:
 def _unit_vectors(radians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     lat, lon = radians[:, 0], radians[:, 1]
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+
+
+def country_name(code: str) -> str:
+    """The country's English name; the code itself where it is none."""
+    return countries().get(code.upper(), code)

@@ -91,3 +91,8 @@ def verify(session: "Session") -> Verification:
             return Verification(expected - 1, previous, expected)
         expected, previous = expected + 1, row["hash"]
     return Verification(expected - 1, previous, None)
+
+
+def kinds(session: "Session") -> list[str]:
+    """The kinds of act that the trail holds, for its filter."""
+    return list(audit_queries.actions_seen(session))

@@ -12,8 +12,8 @@ from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.notices import notice
 from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, Party, Reason
 from referral_dir.store import case_queries
-from referral_dir.store.cases import Consent, ConsentEvent, ConsentNotice
-from referral_dir.store.directory import Service
+from referral_dir.store.cases import Case, Consent, ConsentEvent, ConsentNotice
+from referral_dir.store.directory import Organization, Service
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -136,3 +136,13 @@ def _note(session: "Session", actor: Actor | None, row: Consent, state: ConsentS
                              how=how))
     audit.record(session, actor, f"consent:{state}", now, subject=f"consent:{row.id}", purpose=row.purpose,
                  details={"fields": len(row.fields)})
+
+
+def read(session: "Session", actor: Actor, consent_id: UUID, now: datetime) -> tuple[Consent, Case, str]:
+    """The record, its case, and the recipient's name. Raises NotFound."""
+    require(actor, "consent:record")
+    row = case_queries.find_consent(session, consent_id, actor.organization_id, lock=False)
+    if row is None:
+        raise NotFound("no such consent record")
+    audit.record(session, actor, "consent:read", now, subject=f"consent:{row.id}", purpose=row.purpose)
+    return row, session.get_one(Case, row.case_id), session.get_one(Organization, row.recipient_organization_id).name

@@ -330,3 +330,8 @@ def _view(session: "Session", handoff: Handoff, case: Case, *, about: Mapping[st
         session.get_one(Organization, handoff.requester_organization_id).name, short(case.reference), about,
         identifying, consent_row, interpreter, meeting, case_queries.live_hold(session, handoff.id),
         case_queries.handoff_events(session, handoff.id), actions)
+
+
+def organization_names(session: "Session", ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What the organizations are called."""
+    return {i: session.get_one(Organization, i).name for i in set(ids)}

@@ -1,0 +1,86 @@
+"""Signing in and out, and one's own account."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from referral_dir.desk import accounts
+from referral_dir.domain.errors import Invalid
+from referral_dir.domain.vocabulary import Role
+from referral_dir.web.auth import HOME, PUBLIC, action, actor, begin, local_path, now, writing
+
+blueprint = Blueprint("account", __name__)
+# Signing in is for everyone; the other views declare actions that need a role.
+GUARD = PUBLIC
+
+
+@blueprint.get("/sign-in")
+@action("account:sign_in")
+def sign_in() -> ResponseReturnValue:
+    """The form."""
+    if current_user.is_authenticated:
+        return redirect(url_for(HOME[actor().role]))
+    return render_template("account/sign_in.html", errors={}, form={}, next=local_path(request.args.get("next")))
+
+
+@blueprint.post("/sign-in")
+@action("account:sign_in")
+def sign_in_now() -> ResponseReturnValue:
+    """Check the password; one answer for everything that is wrong."""
+    email, target = request.form.get("email", ""), local_path(request.form.get("next"))
+    try:
+        with writing() as db:
+            signed_in = accounts.sign_in(db, email, request.form.get("password", ""), now())
+    except accounts.SignInRefused as error:
+        with writing() as db:
+            accounts.sign_in_failed(db, email, now())
+        code = 429 if isinstance(error, accounts.TooManyFailures) else 422
+        return render_template("account/sign_in.html", errors={"email": str(error)}, form=request.form,
+                               next=target), code
+    user = begin(signed_in)
+    login_user(user)
+    return redirect(target or url_for(HOME[user.actor.role]))
+
+
+@blueprint.post("/sign-out")
+@action("account:sign_out")
+def sign_out() -> ResponseReturnValue:
+    """End the session on the server and clear the browser's traces of it."""
+    with writing() as db:
+        accounts.sign_out(db, actor(), current_user.id, now())
+    logout_user()
+    session.clear()
+    response = make_response(redirect(url_for("public.home")))
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+@action("account:change_password")
+def own() -> ResponseReturnValue:
+    """One's own account; change the password."""
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            with writing() as db:
+                accounts.change_password(db, actor(), current_user.id, request.form.get("old", ""),
+                                         request.form.get("password", ""), now())
+            flash("Your password is changed, and your other sessions are ended.")
+            return redirect(url_for("account.own"))
+        except Invalid as error:
+            errors = error.errors
+    return render_template("account/own.html", errors=errors), 422 if errors else 200
+
+
+@blueprint.get("/waiting/<uuid:handoff_id>")
+@action("account:sign_in")
+def waiting(handoff_id: UUID) -> ResponseReturnValue:
+    """The link in an e-mail: to the handoff for whoever may see it, after signing in."""
+    if not current_user.is_authenticated:
+        return redirect(url_for("account.sign_in", next=request.path))
+    endpoint = {Role.PROVIDER: "provider.handoff", Role.OFFICER: "officer.handoff"}.get(actor().role)
+    if endpoint is None:
+        return redirect(url_for(HOME[actor().role]))
+    return redirect(url_for(endpoint, handoff_id=handoff_id))

@@ -1,0 +1,82 @@
+"""Refusals and errors as pages: what happened, what to do next, never a trace."""
+
+import logging
+import secrets
+
+from flask import Flask, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from referral_dir.desk import audit
+from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, NoCapacity, NotFound, Refused, WrongState
+from referral_dir.web.auth import actor_or_none, edge, now
+
+log = logging.getLogger("referral_dir.web")
+TITLES = {
+    400: "This form can't be used", 403: "Not with this account", 404: "Not found", 405: "Not possible here",
+    409: "This has changed meanwhile", 413: "Too much at once", 422: "Please check what was entered",
+    429: "Too many tries", 500: "Something went wrong",
+}
+TEXTS = {
+    403: "Your account is for other tasks. Sign in with another one, or ask your administrator.",
+    404: "There is nothing here, or it is not for your organization.",
+    405: "Go back and use the buttons on the page.",
+    413: "The form holds more than can be sent. Shorten the texts and try again.",
+}
+CODES: dict[type[Refused], int] = {Forbidden: 403, NotFound: 404, WrongState: 409, ConsentMissing: 409,
+                                   NoCapacity: 409, Invalid: 422}
+
+
+def install(app: Flask) -> None:
+    """One handler for each kind."""
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(CSRFError, stale_form)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, unexpected)
+
+
+def page(code: int, text: str) -> ResponseReturnValue:
+    """A page that says what happened."""
+    return render_template("error.html", title=TITLES.get(code, "Not possible"), text=text), code
+
+
+def refused(error: Refused) -> ResponseReturnValue:
+    """A rule said no: what was begun has been rolled back; the refusal itself is audited."""
+    code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), 409)
+    audit_refusal(type(error).__name__)
+    return page(code, TEXTS.get(code) or str(error))
+
+
+def stale_form(error: CSRFError) -> ResponseReturnValue:
+    """The token is missing or of an older session."""
+    return page(400, "The page was open for too long, or cookies are off. Go back, reload the page and send it again.")
+
+
+def http_error(error: HTTPException) -> ResponseReturnValue:
+    """Flask's and Werkzeug's own errors."""
+    code = error.code or 500
+    if code == 403:
+        audit_refusal("Forbidden")
+    return page(code, TEXTS.get(code) or error.description or "Go back and try again.")
+
+
+def unexpected(error: Exception) -> ResponseReturnValue:
+    """A defect. The log gets where, never what: the error's text may hold what a person typed."""
+    reference = secrets.token_hex(4)
+    frames = error.__traceback__
+    where = "?"
+    while frames is not None:
+        where, frames = f"{frames.tb_frame.f_code.co_filename}:{frames.tb_lineno}", frames.tb_next
+    log.error("error %s: %s at %s (%s)", reference, type(error).__name__, where, request.endpoint)
+    return page(500, f"Nothing was lost on our side. Try again; if it stays, give this reference: {reference}")
+
+
+def audit_refusal(why: str) -> None:
+    """Write the refusal down, for a signed-in person."""
+    who = actor_or_none()
+    view = current_app.view_functions.get(request.endpoint or "")
+    action = getattr(view, "action", None)
+    if who is not None and action:
+        subject = next((f"{key.removesuffix('_id')}:{value}" for key, value in (request.view_args or {}).items()), None)
+        audit.refused(edge().store, who, action, now(), subject=subject, why=why)

@@ -1,0 +1,84 @@
+"""What forms send -> values. What can't be read becomes an error beside its field; what was typed is kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from werkzeug.datastructures import MultiDict
+
+from referral_dir.desk import find
+from referral_dir.domain.errors import Invalid
+from referral_dir.domain.matching import Need
+
+Form = MultiDict[str, str]
+
+
+def words(text: str) -> list[str]:
+    """The parts of a list that is written with commas."""
+    return [part.strip() for part in text.replace(";", ",").replace("\n", ",").split(",") if part.strip()]
+
+
+def languages(form: Form) -> list[str]:
+    """Ticked languages and those that were written."""
+    return [*form.getlist("languages"), *words(form.get("other_languages", ""))]
+
+
+def number(form: Form, field: str, errors: dict[str, str], *, whole: bool = True) -> Any:
+    """A number or None; an error where the text is not one."""
+    text = form.get(field, "").strip()
+    if not text:
+        return None
+    try:
+        return int(text) if whole else float(text.replace(",", "."))
+    except ValueError:
+        errors[field] = "write a number"
+        return None
+
+
+def uuids(values: Sequence[str]) -> list[UUID]:
+    """Ids among the values; what is none is left out."""
+    found = []
+    for value in values:
+        try:
+            found.append(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+def need_from(form: Form) -> Need:
+    """The find form as a Need. Raises Invalid with all fields that are wrong."""
+    errors: dict[str, str] = {}
+    age = number(form, "age", errors)
+    radius = number(form, "radius_km", errors, whole=False)
+    household = number(form, "household", errors)
+    avoid = form.get("avoid_near", "").strip()
+    avoid_km = number(form, "avoid_km", errors, whole=False)
+    try:
+        need = find.make_need(
+            needs=form.getlist("needs"), near=form.get("near", ""), languages=languages(form), radius_km=radius,
+            ages=(age, age) if age is not None else None, gender=form.get("gender") or None,
+            household=1 if household is None else household, accessibility=form.getlist("accessibility"),
+            excluded_organizations=uuids(form.getlist("excluded_organizations")),
+            excluded_areas=[(avoid, 25.0 if avoid_km is None else avoid_km)] if avoid else [],
+            open_now=bool(form.get("open_now")))
+    except Invalid as error:
+        raise Invalid({**error.errors, **errors}) from error
+    if errors:
+        raise Invalid(errors)
+    return need
+
+
+def chosen_place(form: Form) -> Form:
+    """The form with the place that was picked among several, if one was."""
+    picked = form.get("near_choice")
+    if not picked:
+        return form
+    copy = MultiDict(form)
+    copy["near"] = picked
+    return copy
+
+
+def texts(form: Form, fields: Sequence[str]) -> Mapping[str, str]:
+    """These fields as they were typed."""
+    return {field: form.get(field, "") for field in fields}

@@ -1,0 +1,305 @@
+"""The frontline officer: find, service, case, consent, handoff. What is asked never stands in an address."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from referral_dir.desk import cases, consents, find, handoffs
+from referral_dir.desk.languages import language_codes
+from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
+from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.handoff import choices
+from referral_dir.domain.matching import Area
+from referral_dir.domain.notices import languages as notice_languages
+from referral_dir.domain.notices import notice
+from referral_dir.domain.vocabulary import AgeBand, ConsentMethod, Gender, HandoffAction, Priority, Reason, Role
+from referral_dir.geo import PlaceError, resolve_place
+from referral_dir.web import forms
+from referral_dir.web.auth import action, actor, edge, now, writing
+
+blueprint = Blueprint("officer", __name__, url_prefix="/officer")
+# Caseworkers find services too; the rest is the officer's, as each view's action says.
+GUARD = frozenset({Role.OFFICER, Role.CASEWORKER})
+CHOICES = {"ages": list(AgeBand), "genders": list(Gender), "priorities": list(Priority)}
+
+
+@blueprint.get("/")
+@action("service:find")
+def find_form() -> ResponseReturnValue:
+    """The one form to ask with."""
+    return render_template("officer/find.html", form=forms.Form(), errors={}, answer=None, **CHOICES)
+
+
+@blueprint.post("/find")
+@action("service:find")
+def find_services() -> ResponseReturnValue:
+    """The answer, on the same page."""
+    form = forms.chosen_place(request.form)
+    try:
+        need = forms.need_from(form)
+    except Invalid as error:
+        return render_template("officer/find.html", form=form, errors=error.errors, answer=None, **CHOICES), 422
+    with writing() as session:
+        answer = find.match_services(session, edge().indexes, actor(), need, now())
+    return render_template("officer/find.html", form=form, errors={}, answer=answer, **CHOICES)
+
+
+@blueprint.route("/search", methods=["GET", "POST"])
+@action("service:find")
+def search() -> ResponseReturnValue:
+    """Services by words, narrowed by facets."""
+    if request.method == "GET":
+        return render_template("officer/search.html", form=forms.Form(), errors={}, answer=None)
+    form = forms.chosen_place(request.form)
+    errors: dict[str, str] = {}
+    filters = find.SearchFilters(
+        tuple(form.getlist("needs")), tuple(form.getlist("languages")), bool(form.get("open_now")),
+        tuple(form.getlist("accessibility")), forms.number(form, "radius_km", errors, whole=False),
+        bool(form.get("by_distance")))
+    try:
+        if errors:
+            raise Invalid(errors)
+        with writing() as session:
+            answer = find.search_services(session, edge().indexes, actor(), form.get("text", ""), now(),
+                                          near=form.get("near", ""), filters=filters)
+    except Invalid as error:
+        return render_template("officer/search.html", form=form, errors=error.errors, answer=None), 422
+    return render_template("officer/search.html", form=form, errors={}, answer=answer)
+
+
+@blueprint.get("/service/<uuid:service_id>")
+@action("service:read")
+def service(service_id: UUID) -> ResponseReturnValue:
+    """One service; where it is stays with a confidential one."""
+    with writing() as session:
+        view = find.read_service(session, actor(), service_id, now())
+        open_cases = cases.my_cases(session, actor()) if actor().role is Role.OFFICER else []
+    return render_template("officer/service.html", view=view, cases=open_cases)
+
+
+@blueprint.get("/cases")
+@action("case:read")
+def my_cases() -> ResponseReturnValue:
+    """My organization's open cases."""
+    with writing() as session:
+        rows = cases.my_cases(session, actor())
+        closed = cases.my_cases(session, actor(), closed=True)
+    return render_template("officer/cases.html", cases=rows, closed=closed)
+
+
+@blueprint.post("/cases/new")
+@action("case:create")
+def new_case() -> ResponseReturnValue:
+    """The form for a case, filled in with what was asked in the find form."""
+    return render_template("officer/new_case.html", form=forms.chosen_place(request.form), errors={}, **CHOICES)
+
+
+@blueprint.post("/cases")
+@action("case:create")
+def open_case() -> ResponseReturnValue:
+    """Open the case."""
+    form = forms.chosen_place(request.form)
+    try:
+        new = _new_case(form)
+        with writing() as session:
+            case = cases.open_case(session, actor(), new, now())
+    except Invalid as error:
+        return render_template("officer/new_case.html", form=form, errors=error.errors, **CHOICES), 422
+    return redirect(url_for("officer.case", case_id=case.id))
+
+
+def _new_case(form: forms.Form) -> cases.NewCase:
+    errors: dict[str, str] = {}
+    household = forms.number(form, "household", errors)
+    avoid_km = forms.number(form, "avoid_km", errors, whole=False)
+    place, spoken, areas = None, [], []
+    for field, make in (("near", lambda: resolve_place(form.get("near", ""))),
+                        ("languages", lambda: language_codes(forms.languages(form))),
+                        ("avoid_near", lambda: _areas(form, 25.0 if avoid_km is None else avoid_km))):
+        try:
+            made = make()
+        except (PlaceError, ValueError) as error:
+            errors[field] = str(error)
+            continue
+        place = made if field == "near" else place
+        spoken = made if field == "languages" else spoken
+        areas = made if field == "avoid_near" else areas
+    if errors or place is None:
+        raise Invalid(errors)
+    return cases.NewCase(
+        needs=form.getlist("needs"), languages=spoken, place=place, priority=form.get("priority", Priority.URGENT),
+        age_band=form.get("age_band") or None, gender=form.get("gender") or None, household=household or 1,
+        accessibility=form.getlist("accessibility"), excluded_areas=areas,
+        excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
+        safe_contact=form.get("safe_contact", ""))
+
+
+def _areas(form: forms.Form, radius_km: float) -> list[Area]:
+    text = form.get("avoid_near", "").strip()
+    if not text:
+        return []
+    place = resolve_place(text)
+    return [Area(place.name, place.latitude, place.longitude, radius_km)]
+
+
+@blueprint.get("/case/<uuid:case_id>")
+@action("case:read")
+def case(case_id: UUID) -> ResponseReturnValue:
+    """A case as a list of tasks: who, consent, request."""
+    with writing() as session:
+        return _case_page(session, case_id, {}, 200)
+
+
+def _case_page(session: object, case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    file = cases.read_case(session, actor(), case_id, now())  # type: ignore[arg-type]
+    listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}  # type: ignore[arg-type]
+    names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])  # type: ignore[arg-type]
+    return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
+                           form=request.form), code
+
+
+@blueprint.post("/case/<uuid:case_id>/about")
+@action("case:change")
+def set_identifying(case_id: UUID) -> ResponseReturnValue:
+    """Keep, change or forget what identifies the person."""
+    values = {field: request.form[field] for field in IDENTIFYING_FIELDS if field in request.form}
+    try:
+        with writing() as session:
+            cases.set_identifying(session, actor(), case_id, values, now())
+    except Invalid as error:
+        with writing() as session:
+            return _case_page(session, case_id, error.errors, 422)
+    flash("Saved.")
+    return redirect(url_for("officer.case", case_id=case_id))
+
+
+@blueprint.post("/case/<uuid:case_id>/find")
+@action("service:find")
+def find_for_case(case_id: UUID) -> ResponseReturnValue:
+    """Services for this case, each with a way to ask it."""
+    errors: dict[str, str] = {}
+    radius = forms.number(request.form, "radius_km", errors, whole=False) or find.DEFAULT_RADIUS_KM
+    with writing() as session:
+        found = cases.own_case(session, actor(), case_id)
+        need = cases.need_of(found, radius_km=min(max(radius, 1.0), find.LARGEST_RADIUS_KM))
+        answer = find.match_services(session, edge().indexes, actor(), need, now())
+    return render_template("officer/case_results.html", case=found, answer=answer)
+
+
+@blueprint.post("/case/<uuid:case_id>/close")
+@action("case:close")
+def close_case(case_id: UUID) -> ResponseReturnValue:
+    """Close the case and cancel what is open of it."""
+    with writing() as session:
+        cases.close_case(session, actor(), case_id, now())
+    flash("The case is closed.")
+    return redirect(url_for("officer.my_cases"))
+
+
+@blueprint.route("/case/<uuid:case_id>/consent/<uuid:service_id>", methods=["GET", "POST"])
+@action("consent:record")
+def draft_consent(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
+    """Step 1: what would be shared with whom, and until when."""
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        days = forms.number(request.form, "days", errors)
+        try:
+            if errors:
+                raise Invalid(errors)
+            with writing() as session:
+                row = consents.draft(session, actor(), case_id, service_id, request.form.getlist("fields"),
+                                     DEFAULT_DAYS if days is None else days, now())
+            return redirect(url_for("officer.consent", consent_id=row.id, service=service_id))
+        except Invalid as error:
+            errors = error.errors
+    with writing() as session:
+        file = cases.read_case(session, actor(), case_id, now())
+        view = find.read_service(session, actor(), service_id, now())
+    return render_template("officer/consent_draft.html", file=file, view=view, errors=errors, form=request.form,
+                           days=DEFAULT_DAYS), 422 if errors else 200
+
+
+@blueprint.get("/consent/<uuid:consent_id>")
+@action("consent:record")
+def consent(consent_id: UUID) -> ResponseReturnValue:
+    """Steps 2 and 3: the notice in the person's language, then the answer; afterwards the record."""
+    return _consent_page(consent_id, {}, 200)
+
+
+def _consent_page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    with writing() as session:
+        row, found, name = consents.read(session, actor(), consent_id, now())
+    wanted = request.args.get("language") or row.notice_language or next(iter(found.languages), "en")
+    return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(wanted),
+                           wanted=wanted, languages=notice_languages(), methods=list(ConsentMethod), errors=errors,
+                           form=request.form, service_id=request.args.get("service")), code
+
+
+@blueprint.post("/consent/<uuid:consent_id>/<any(explain, give, refuse, withdraw):step>")
+@action("consent:record")
+def move_consent(consent_id: UUID, step: str) -> ResponseReturnValue:
+    """One step of the record."""
+    form = request.form
+    service_id = form.get("service") or None
+    try:
+        with writing() as session:
+            if step == "explain":
+                row = consents.explain(session, actor(), consent_id, language=form.get("language", "en"),
+                                       interpreter=form.get("interpreter", ""), now=now())
+            elif step == "give":
+                row = consents.give(session, actor(), consent_id, method=form.get("method", ""), now=now())
+            elif step == "refuse":
+                row = consents.refuse(session, actor(), consent_id, now=now())
+            else:
+                row = consents.withdraw(session, actor(), consent_id, how=form.get("how", "told_officer"), now=now())
+    except Invalid as error:
+        return _consent_page(consent_id, error.errors, 422)
+    flash({"explain": "Explained. Now the answer.", "give": "Consent is recorded.",
+           "refuse": "Refused. Nothing is shared. You can still give the person this service's number.",
+           "withdraw": "Withdrawn. Access has ended, waiting messages and holds are cancelled."}[step])
+    if step in ("give", "withdraw"):
+        return redirect(url_for("officer.case", case_id=row.case_id))
+    return redirect(url_for("officer.consent", consent_id=row.id, service=service_id))
+
+
+@blueprint.post("/case/<uuid:case_id>/request/<uuid:service_id>")
+@action("handoff:request")
+def request_handoff(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
+    """Ask the service."""
+    interpreter = next(iter(forms.uuids([request.form.get("interpreter_service_id", "")])), None)
+    with writing() as session:
+        row = handoffs.request(session, actor(), case_id, service_id, now(), interpreter_service_id=interpreter)
+    flash("The service has been asked.")
+    return redirect(url_for("officer.handoff", handoff_id=row.id))
+
+
+@blueprint.get("/handoffs")
+@action("handoff:read")
+def my_handoffs() -> ResponseReturnValue:
+    """What was asked, and how it stands."""
+    with writing() as session:
+        rows = handoffs.outgoing(session, actor())
+    return render_template("officer/handoffs.html", rows=rows)
+
+
+@blueprint.get("/handoff/<uuid:handoff_id>")
+@action("handoff:read")
+def handoff(handoff_id: UUID) -> ResponseReturnValue:
+    """One handoff: where it stands, what comes next."""
+    with writing() as session:
+        view = handoffs.read_outgoing(session, actor(), handoff_id, now())
+    return render_template("officer/handoff.html", view=view, reasons=choices(HandoffAction.CANCEL))
+
+
+@blueprint.post("/handoff/<uuid:handoff_id>/cancel")
+@action("handoff:cancel")
+def cancel_handoff(handoff_id: UUID) -> ResponseReturnValue:
+    """Take the request back."""
+    text = request.form.get("reason", "")
+    if text not in set(Reason):
+        raise NotFound("no such reason")
+    with writing() as session:
+        handoffs.cancel(session, actor(), handoff_id, Reason(text), now())
+    flash("Cancelled.")
+    return redirect(url_for("officer.handoff", handoff_id=handoff_id))

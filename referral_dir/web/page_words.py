@@ -1,0 +1,91 @@
+"""What every template may say: words for codes, ages of numbers, times in the reader's terms."""
+
+from datetime import UTC, datetime
+
+from flask import Flask
+from flask_login import current_user
+
+from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
+from referral_dir.desk.languages import COMMON, language_name, own_name
+from referral_dir.domain.consent import IDENTIFYING_FIELDS, INTERPRETERS
+from referral_dir.domain.matching import age_text
+from referral_dir.domain.needs import label, needs
+from referral_dir.domain.opening import Opening, OpenState
+from referral_dir.domain.reference import short
+from referral_dir.web.auth import HOME, edge, now
+
+WORDS = {
+    "requested": "Waiting for an answer", "accepted": "Accepted", "rejected": "Declined", "on_hold": "On hold",
+    "in_progress": "The person has arrived", "completed": "Completed", "failed": "Did not work out",
+    "cancelled": "Cancelled", "draft": "Draft",
+    "explained": "Explained, no answer yet", "given": "Given", "refused": "Refused", "active": "Active",
+    "expired": "Run out", "withdrawn": "Withdrawn", "superseded": "Replaced by a newer one",
+    "full": "No place free", "not_eligible": "Not someone we may take", "language": "Nobody speaks the language",
+    "unsafe_here": "Not safe here", "need_not_met": "We can't help with this",
+    "conflict_of_interest": "Conflict of interest", "more_information": "We need to know more",
+    "waiting_for_place": "Waiting for a place", "no_longer_needed": "No longer needed",
+    "chose_another": "The person chose another service", "did_not_arrive": "The person did not arrive",
+    "consent_withdrawn": "Consent was withdrawn", "consent_expired": "Consent ran out",
+    "accepted_elsewhere": "Another service took the case", "no_response": "Nobody answered in time", "other": "Other",
+    "accept": "Accept", "reject": "Decline", "hold": "Put on hold", "start": "The person has arrived",
+    "complete": "Complete", "fail": "It did not work out", "cancel": "Cancel", "request": "Requested",
+    "expire": "Time ran out",
+    "emergency": "Emergency (24 hours)", "urgent": "Urgent (3 days)", "normal": "Normal (14 days)",
+    "female": "Woman or girl", "male": "Man or boy", "trans": "Trans", "non_binary": "Non-binary",
+    "unknown": "Not known", "signed": "Signed", "digital": "On the screen",
+    "witnessed_oral": "Said aloud, with a witness", "requester": "the officer", "recipient": "the service",
+    "person": "the person", "system": "the system",
+    "wheelchair": "Wheelchair", "hearing": "For deaf people", "sight": "For blind people",
+    "available": "Places free", "unconfirmed": "Not confirmed lately",
+}
+
+
+def word(code: object) -> str:
+    """What a person reads for a code."""
+    text = str(code)
+    return WORDS.get(text, text.replace("_", " "))
+
+
+def opening_text(found: Opening) -> str:
+    """ "Open until 17:00", "Opens Mon 09:00", "Hours not known: call"."""
+    if found.state is OpenState.OPEN:
+        return f"Open until {found.closes:%H:%M}" if found.closes else "Open day and night"
+    if found.state is OpenState.CLOSED:
+        return f"Closed, opens {found.opens:%a %H:%M}" if found.opens else "Closed"
+    return "Hours not known: call"
+
+
+def ago(moment: datetime) -> str:
+    """How long ago."""
+    return age_text(moment, now())
+
+
+def until(moment: datetime | None) -> str:
+    """How much time is left."""
+    if moment is None:
+        return ""
+    minutes = int((moment - now()).total_seconds() // 60)
+    if minutes <= 0:
+        return "now"
+    hours, days = minutes // 60, minutes // 1440
+    return f"{days} days" if days > 1 else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def when(moment: datetime | None) -> str:
+    """Date and time in UTC: handoffs cross time zones, so the zone is said."""
+    return f"{moment.astimezone(UTC):%d %b %Y %H:%M} UTC" if moment else ""
+
+
+def install(app: Flask) -> None:
+    """Make them known to the templates."""
+    app.jinja_env.filters.update(word=word, need=label, language=language_name, own_name=own_name, short=short, ago=ago,
+                                 until=until, when=when, opening=opening_text)
+    app.jinja_env.globals.update(
+        NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
+        FIELDS=IDENTIFYING_FIELDS, INTERPRETERS=INTERPRETERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    @app.context_processor
+    def page() -> dict[str, object]:
+        return {"demo": edge().settings.demo,
+                "home": HOME[current_user.actor.role] if current_user.is_authenticated else None}

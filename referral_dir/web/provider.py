@@ -1,0 +1,89 @@
+"""The service provider: what came in, one handoff, the answers, and how much is free."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from referral_dir.desk import availability, handoffs
+from referral_dir.domain.errors import Invalid
+from referral_dir.domain.handoff import ENDED, choices
+from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Reason, Role
+from referral_dir.web import board
+from referral_dir.web.auth import action, actor, now, writing
+
+blueprint = Blueprint("provider", __name__, url_prefix="/provider")
+GUARD = frozenset({Role.PROVIDER})
+
+
+@blueprint.get("/")
+@action("handoff:receive")
+def incoming() -> ResponseReturnValue:
+    """What waits, soonest first, and what has ended."""
+    with writing() as session:
+        rows = handoffs.incoming(session, actor())
+        lines = availability.board(session, actor(), now())
+    ended = [r for r in rows if HandoffState(r.handoff.state) in ENDED]
+    waiting = [r for r in rows if HandoffState(r.handoff.state) not in ENDED]
+    return render_template("provider/incoming.html", waiting=waiting, ended=ended[::-1][:50],
+                           stale=sum(not line.fresh for line in lines))
+
+
+@blueprint.get("/handoff/<uuid:handoff_id>")
+@action("handoff:receive")
+def handoff(handoff_id: UUID) -> ResponseReturnValue:
+    """One handoff: what may be seen of it now, and what can be done."""
+    return _page(handoff_id, {}, 200)
+
+
+def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    with writing() as session:
+        view = handoffs.read_incoming(session, actor(), handoff_id, now())
+    reasons = {act: choices(act) for act in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.FAIL,
+                                             HandoffAction.CANCEL)}
+    return render_template("provider/handoff.html", view=view, reasons=reasons, errors=errors, form=request.form), code
+
+
+@blueprint.post("/handoff/<uuid:handoff_id>/<any(accept, reject, hold, start, complete, fail, cancel):step>")
+@action("handoff:answer")
+def answer(handoff_id: UUID, step: str) -> ResponseReturnValue:
+    """Answer it, or take the next step."""
+    text = request.form.get("reason", "")
+    reason = Reason(text) if text in set(Reason) else None
+    try:
+        with writing() as session:
+            if step == "accept":
+                handoffs.accept(session, actor(), handoff_id, now(),
+                                meeting_point=request.form.get("meeting_point", ""))
+            elif step == "cancel":
+                if reason is None:
+                    raise Invalid({"reason": "choose a reason"})
+                handoffs.cancel(session, actor(), handoff_id, reason, now())
+            else:
+                handoffs.answer(session, actor(), handoff_id, HandoffAction(step), now(), reason=reason)
+    except Invalid as error:
+        return _page(handoff_id, error.errors, 422)
+    flash("Done. The officer will see it.")
+    return redirect(url_for("provider.handoff", handoff_id=handoff_id))
+
+
+@blueprint.get("/board")
+@action("capacity:read")
+def capacity_board() -> ResponseReturnValue:
+    """How much is free."""
+    return board.page("provider.set_capacity", "provider.capacity_still_true", {}, 200)
+
+
+@blueprint.post("/capacity/<uuid:capacity_id>")
+@action("capacity:update")
+def set_capacity(capacity_id: UUID) -> ResponseReturnValue:
+    """So many, right now."""
+    return board.set_number(capacity_id, "provider.capacity_board", "provider.set_capacity",
+                            "provider.capacity_still_true")
+
+
+@blueprint.post("/capacity/<uuid:capacity_id>/still-true")
+@action("capacity:update")
+def capacity_still_true(capacity_id: UUID) -> ResponseReturnValue:
+    """The number stands."""
+    return board.confirm(capacity_id, "provider.capacity_board")
