@@ -69,7 +69,7 @@ class VenvMissing(Exception):
 
 
 def make_venv() -> None:
-    probe = [PYTHON, "-m", "pip", "--version"]
+    probe = [str(PYTHON), "-m", "pip", "--version"]
     if PYTHON.exists() and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         return
     print("Making .venv …", flush=True)

@@ -1,5 +1,7 @@
 """The frontline officer: find, service, case, consent, handoff. What is asked never stands in an address."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -17,6 +19,9 @@ from referral_dir.domain.vocabulary import AgeBand, ConsentMethod, Gender, Hando
 from referral_dir.geo import PlaceError, resolve_place
 from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 blueprint = Blueprint("officer", __name__, url_prefix="/officer")
 # Caseworkers find services too; the rest is the officer's, as each view's action says.
@@ -113,19 +118,10 @@ def _new_case(form: forms.Form) -> cases.NewCase:
     errors: dict[str, str] = {}
     household = forms.number(form, "household", errors)
     avoid_km = forms.number(form, "avoid_km", errors, whole=False)
-    place, spoken, areas = None, [], []
-    for field, make in (("near", lambda: resolve_place(form.get("near", ""))),
-                        ("languages", lambda: language_codes(forms.languages(form))),
-                        ("avoid_near", lambda: _areas(form, 25.0 if avoid_km is None else avoid_km))):
-        try:
-            made = make()
-        except (PlaceError, ValueError) as error:
-            errors[field] = str(error)
-            continue
-        place = made if field == "near" else place
-        spoken = made if field == "languages" else spoken
-        areas = made if field == "avoid_near" else areas
-    if errors or place is None:
+    place = _read(errors, "near", lambda: resolve_place(form.get("near", "")))
+    spoken = _read(errors, "languages", lambda: language_codes(forms.languages(form)))
+    areas = _read(errors, "avoid_near", lambda: _areas(form, 25.0 if avoid_km is None else avoid_km))
+    if errors:
         raise Invalid(errors)
     return cases.NewCase(
         needs=form.getlist("needs"), languages=spoken, place=place, priority=form.get("priority", Priority.URGENT),
@@ -133,6 +129,14 @@ def _new_case(form: forms.Form) -> cases.NewCase:
         accessibility=form.getlist("accessibility"), excluded_areas=areas,
         excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
         safe_contact=form.get("safe_contact", ""))
+
+
+def _read(errors: dict[str, str], field: str, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except (PlaceError, ValueError) as error:
+        errors[field] = str(error)
+        return None
 
 
 def _areas(form: forms.Form, radius_km: float) -> list[Area]:
@@ -151,10 +155,10 @@ def case(case_id: UUID) -> ResponseReturnValue:
         return _case_page(session, case_id, {}, 200)
 
 
-def _case_page(session: object, case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    file = cases.read_case(session, actor(), case_id, now())  # type: ignore[arg-type]
-    listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}  # type: ignore[arg-type]
-    names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])  # type: ignore[arg-type]
+def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    file = cases.read_case(session, actor(), case_id, now())
+    listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}
+    names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])
     return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
                            form=request.form), code
 
@@ -241,7 +245,7 @@ def _consent_page(consent_id: UUID, errors: dict[str, str], code: int) -> Respon
 def move_consent(consent_id: UUID, step: str) -> ResponseReturnValue:
     """One step of the record."""
     form = request.form
-    service_id = form.get("service") or None
+    service_id = next(iter(forms.uuids([form.get("service", "")])), None)
     try:
         with writing() as session:
             if step == "explain":
@@ -258,6 +262,8 @@ def move_consent(consent_id: UUID, step: str) -> ResponseReturnValue:
     flash({"explain": "Explained. Now the answer.", "give": "Consent is recorded.",
            "refuse": "Refused. Nothing is shared. You can still give the person this service's number.",
            "withdraw": "Withdrawn. Access has ended, waiting messages and holds are cancelled."}[step])
+    if step == "give" and service_id is not None:
+        return redirect(url_for("officer.draft_consent", case_id=row.case_id, service_id=service_id))
     if step in ("give", "withdraw"):
         return redirect(url_for("officer.case", case_id=row.case_id))
     return redirect(url_for("officer.consent", consent_id=row.id, service=service_id))

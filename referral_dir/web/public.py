@@ -27,7 +27,7 @@ def home() -> ResponseReturnValue:
 
 # No session stands behind this form, so there is nothing that a forged one could use; a token would set a cookie.
 @blueprint.post("/")
-@csrf.exempt
+@csrf.exempt  # type: ignore[untyped-decorator]
 @action("public:search")
 def search() -> ResponseReturnValue:
     """Search by words; POST, so that what was asked stays out of addresses and histories."""
