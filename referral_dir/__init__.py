@@ -26,8 +26,8 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     errors.install(app)
     page_words.install(app)
     for module in _audiences():
-        module.blueprint.before_request(auth.guard(module.GUARD))
         app.register_blueprint(module.blueprint)
+        app.before_request_funcs[module.blueprint.name] = [auth.guard(module.GUARD)]
     return app
 
 

@@ -87,7 +87,7 @@ class _Directory:
         made |= {key: found for key, found in (("attributes", attributes), ("metadata", metadata)) if found}
         self._ours(table, row, made)
         for key, value in (row["extra"] or {}).items():
-            if key == "updated" and _instant(value) != row.get("updated"):
+            if isinstance(row.get(key), datetime) and _instant(value) != row[key]:
                 continue
             made[key] = value
         return made

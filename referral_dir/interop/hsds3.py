@@ -195,8 +195,8 @@ class _Reader:
                 values[column] = str(value)
             elif column in types and column not in ("source", "foreign_id", "extra", "revision", "kept_by_id"):
                 values[column] = coerce(table, column, value, where, self.report)
-                if table == "service_capacity" and key == "updated":
-                    extra["updated"] = value
+                if types[column] is datetime:
+                    extra[key] = value  # exactly as written, so that it goes out as it came in
             else:
                 extra[key] = value
         for column, given in link.items():

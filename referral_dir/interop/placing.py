@@ -1,7 +1,7 @@
 """Where services are: towns for places without a point, time zones, and zones for shelters that must stay hidden."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from typing import Final
 
@@ -37,7 +37,21 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
         _clock(service, places)
         if service.values.get("confidential") or is_hidden_shelter(service):
             dropped |= _hide(service, sites[service.foreign_id], places, addresses, report, records)
+    _commonest_country([r for r in records if r.table == "service"], report)
     return [r for r in records if id(r) not in dropped]
+
+
+def _commonest_country(services: list[SourceRecord], report: ImportReport) -> None:
+    """A directory is of one country: a service without any place is looked for there."""
+    known = Counter(s.values["country"] for s in services if s.values.get("country"))
+    if not known:
+        return
+    country, count = known.most_common(1)[0]
+    if count * 10 >= sum(known.values()) * 9:
+        for service in services:
+            if not service.values.get("country"):
+                service.values["country"] = country
+                report.repaired(service.where, "country", "", f"no place: taken to be in {country}")
 
 
 def is_hidden_shelter(service: SourceRecord) -> bool:

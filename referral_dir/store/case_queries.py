@@ -255,7 +255,7 @@ class HandoffNames:
 def handoff_names(session: Session, handoffs: Sequence[Handoff]) -> HandoffNames:
     """The names, references and holds of many handoffs in four queries."""
     def pairs(query: Any) -> dict[UUID, Any]:
-        return dict(session.execute(query).tuples().all())
+        return {row[0]: row[1] for row in session.execute(query)}
 
     organizations = {h.requester_organization_id for h in handoffs} | {h.recipient_organization_id for h in handoffs}
     return HandoffNames(

@@ -91,8 +91,8 @@ def _rows(session: Session, query: Any) -> int:
 
 def join_organizations_of_one_name(session: Session, source: str) -> None:
     """Members of an organization that stands outside the directory move to the one of the same name in `source`."""
-    inside = dict(session.execute(
-        select(Organization.name, Organization.id).where(Organization.source == source)).tuples().all())
+    inside = {row.name: row.id for row in session.execute(
+        select(Organization.name, Organization.id).where(Organization.source == source))}
     outside = session.execute(select(Organization.id, Organization.name).where(
         Organization.source.is_(None), Organization.name.in_(inside))).all()
     for row_id, name in outside:

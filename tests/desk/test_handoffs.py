@@ -37,7 +37,8 @@ def test_a_handoff_is_requested_accepted_started_and_completed(store: Store) -> 
         after = handoffs.read_incoming(session, cast.petra, handoff_id, NOW)
         assert after.identifying == {"name": "Invented Person"}, "only what the consent names"
         assert handoffs.read_outgoing(session, cast.olga, handoff_id, NOW).meeting_point == "Gate 3"
-    for step, state in ((HandoffAction.START, HandoffState.IN_PROGRESS), (HandoffAction.COMPLETE, HandoffState.COMPLETED)):
+    for step, state in ((HandoffAction.START, HandoffState.IN_PROGRESS),
+                        (HandoffAction.COMPLETE, HandoffState.COMPLETED)):
         with transaction(store) as session:
             assert handoffs.answer(session, cast.petra, handoff_id, step, NOW).state == state
     with transaction(store) as session:

@@ -1,0 +1,183 @@
+"""The main job in a real browser: with script and without, on a phone."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from waitress import create_server
+
+import config
+from referral_dir import create_app
+from referral_dir.cli import load_demo
+from referral_dir.desk.demo import DEMO_PASSWORD
+from referral_dir.store.crypto import KeyRing
+from referral_dir.store.db import Store
+from tests.conftest import missing
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+SHOTS = os.environ.get("SHOTS")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        missing("no Chromium: apt-get install -y chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(settings: config.Settings, sqlite_store: Store) -> Iterator[str]:
+    """The demo, served."""
+    store = Store(sqlite_store.engine, KeyRing.parse(settings.master_keys))
+    load_demo(store)
+    server = create_server(create_app(settings, store), host="127.0.0.1", port=0, threads=4)
+    threading.Thread(target=server.run, daemon=True).start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+
+
+class Person:
+    """Someone at a phone; what their browser asks of any other host is a failure."""
+
+    def __init__(self, chromium: Any, address: str, script: bool, width: int = 390) -> None:
+        self.context = chromium.new_context(viewport={"width": width, "height": 844}, java_script_enabled=script)
+        self.page = self.context.new_page()
+        self.address, self.strangers, self.shot = address, [], f"{'js' if script else 'nojs'}-{width}"
+        self.page.on("request", lambda r: self.strangers.append(r.url)
+                     if not r.url.startswith((address, "data:")) else None)
+
+    def sign_in(self, email: str) -> "Person":
+        self.page.goto(self.address + "/sign-in")
+        self.page.fill("#email", email)
+        self.page.fill("#password", DEMO_PASSWORD)
+        self.page.click("main button")
+        return self
+
+    def see(self, text: str) -> None:
+        assert text in self.page.inner_text("main"), self.page.inner_text("main")[:2000]
+
+    def picture(self, name: str) -> None:
+        wide = self.page.evaluate("document.documentElement.scrollWidth") if "nojs" not in self.shot else 0
+        assert wide <= self.page.viewport_size["width"], f"{name} scrolls sideways: {wide}"
+        if SHOTS:
+            self.page.screenshot(path=f"{SHOTS}/{self.shot}-{name}.png", full_page=True)
+
+    def done(self) -> None:
+        assert self.strangers == []
+        self.context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -> None:
+    officer = Person(chromium, address, script).sign_in("officer@demo.example")
+    page = officer.page
+    page.check("input[name=needs][value='shelter.safe_house']")
+    page.fill("#near", "Miami, FL")
+    page.check("input[name=languages][value=ht]")
+    officer.picture("find")
+    page.click("button:text-is('Find')")
+    officer.see("Harbour Safe House (invented)")
+    officer.see("Hidden address, zone Miami")
+    officer.picture("results")
+    page.click("text=Open a case to ask one of them")
+    page.select_option("#gender", "female")
+    page.select_option("#priority", "emergency")
+    officer.picture("new-case")
+    page.click("button:text-is('Open the case')")
+    page.fill("#name", "Invented Person")
+    page.click("button:text-is('Save')")
+    officer.picture("case")
+    case = page.url
+    page.click("text=Find services for this case")
+    page.click("text=Ask this service")
+    page.check("input[name=fields][value=name]")
+    officer.picture("consent-1")
+    page.click("text=Next: explain it")
+    page.check("input[name=interpreter][value=professional_remote]")
+    officer.picture("consent-2")
+    page.click("text=It was explained")
+    page.check("input[name=method][value=witnessed_oral]")
+    officer.picture("consent-3")
+    page.click("text=Yes, they agree")
+    page.click("text=Send the request")
+    officer.see("The service has been told")
+    officer.picture("handoff")
+    handoff = page.url
+
+    provider = Person(chromium, address, script).sign_in("provider@demo.example")
+    provider.picture("incoming")
+    provider.page.click("main h3 a")
+    assert "Invented Person" not in provider.page.content()
+    provider.page.fill("#meeting_point", "The blue door by the invented bakery")
+    provider.picture("request")
+    provider.page.click("button:text-is('Accept')")
+    provider.see("Invented Person")
+    provider.picture("accepted")
+    page.goto(handoff)
+    officer.see("The blue door by the invented bakery")
+    provider.page.click("button:text-is('The person has arrived')")
+    provider.page.click("button:text-is('Complete')")
+    provider.see("Completed")
+    assert "Invented Person" not in provider.page.content()
+    page.goto(handoff)
+    officer.see("Completed")
+    assert "blue door" not in page.content()
+    page.goto(case)
+    officer.see("What was shown")
+    officer.done()
+    provider.done()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_every_role_signs_in_and_does_its_first_task(chromium: Any, address: str, script: bool) -> None:
+    caseworker = Person(chromium, address, script).sign_in("caseworker@demo.example")
+    caseworker.see("How much is free right now?")
+    caseworker.picture("board")
+    caseworker.page.click("button:text-is('Still true') >> nth=0")
+    caseworker.page.goto(address + "/caseworker/services")
+    caseworker.picture("services")
+    caseworker.page.click("main h3 a >> nth=0")
+    caseworker.picture("edit")
+    caseworker.page.fill("#wait_time", "One day (invented)")
+    caseworker.page.click("button:text-is('Save')")
+    assert caseworker.page.input_value("#wait_time") == "One day (invented)"
+    caseworker.done()
+    overseer = Person(chromium, address, script).sign_in("overseer@demo.example")
+    overseer.see("Audit trail")
+    overseer.picture("trail")
+    overseer.page.goto(address + "/oversight/verify")
+    overseer.see("unbroken")
+    overseer.done()
+    administrator = Person(chromium, address, script).sign_in("administrator@demo.example")
+    administrator.see("Demo Officer")
+    administrator.picture("people")
+    administrator.done()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_person_seeking_help_searches_and_leaves(chromium: Any, address: str, script: bool) -> None:
+    visitor = Person(chromium, address, script)
+    visitor.page.goto(address)
+    visitor.see("Find help")
+    visitor.picture("home")
+    visitor.page.fill("#text", "comida")
+    visitor.page.fill("#near", "Key West")
+    visitor.page.click("button:text-is('Search')")
+    visitor.see("Keys Food Table (invented)")
+    visitor.picture("found")
+    assert visitor.context.cookies() == []
+    assert "comida" not in visitor.page.url
+    visitor.page.click("[data-exit]")
+    visitor.page.wait_for_url("**/leave")
+    assert visitor.page.inner_text("body").strip() == ""
+    visitor.done()

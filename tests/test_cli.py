@@ -1,0 +1,98 @@
+"""The command line as a person runs it, on the demo."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    environ = {**os.environ, "REFERRAL_DIR_DEMO": "1", "PYTHONUTF8": "1",
+               "REFERRAL_DIR_INSTANCE": str(tmp_path_factory.mktemp("instance"))}
+
+    def call(*arguments: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "referral_dir.cli", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    call("demo")
+    return call
+
+
+def test_a_match_names_reasons_near_misses_and_helplines(run: Any) -> None:
+    found = json.loads(run("match", "--need", "shelter.safe_house", "--language", "ht", "--near", "Miami, FL",
+                           "--json"))
+    assert found["place"]["country"] == "US"
+    first = found["results"][0]
+    assert first["name"] == "Harbour Safe House (invented)"
+    assert first["language"] == {"code": "ht", "via": "direct", "interpreter_service_id": None}
+    assert first["capacity"]["state"] == "available"
+    assert first["zone"] == "Miami"
+    assert first["reasons"]
+    other = next(r for r in found["results"] if r["language"]["via"] == "interpreter")
+    assert other["language"]["interpreter_service_id"]
+    assert found["helplines"]
+
+
+def test_arabic_in_irbid_finds_the_safe_house_and_a_full_one_is_a_near_miss(run: Any) -> None:
+    found = json.loads(run("match", "--need", "shelter", "--language", "Arabic", "--near", "إربد", "--json",
+                           "--radius-km", "150", "--gender", "female"))
+    assert found["results"][0]["name"] == "Jasmine Safe House Irbid (invented)"
+    misses = {m["name"]: [u["criterion"] for u in m["unmet"]] for m in found["near_misses"]}
+    assert misses["Jasmine Safe House Amman (invented)"] == ["capacity"]
+
+
+def test_equal_input_gives_equal_output(run: Any) -> None:
+    arguments = ("match", "--need", "legal", "--near", "Miami", "--json")
+    assert run(*arguments) == run(*arguments)
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (("--need", "shelterr", "--near", "Miami"), "did you mean shelter"),
+    (("--need", "shelter", "--near", "Miammi"), "did you mean Miami"),
+    (("--need", "shelter", "--near", "Springfield"), "several places"),
+    (("--need", "shelter", "--near", "Miami", "--language", "Qwertyish"), "not a language"),
+    (("--need", "shelter", "--near", "Miami", "--radius-km", "0"), "above 0"),
+    (("--need", "shelter", "--near", "Miami", "--radius-km", "nan"), "above 0"),
+    (("--need", "shelter", "--near", "Miami", "--age", "-4"), "age"),
+])
+def test_bad_input_is_answered_with_what_to_do(run: Any, arguments: tuple[str, ...], says: str) -> None:
+    assert says in run("match", *arguments, code=1)
+
+
+def test_search_finds_food_by_a_spanish_word_and_corrects_a_typo(run: Any) -> None:
+    found = json.loads(run("search", "comida", "--near", "Key West", "--by-distance", "--json"))
+    assert found["results"][0]["name"] == "Keys Food Table (invented)"
+    assert json.loads(run("search", "lawyr", "--json"))["did_you_mean"] == "lawyer"
+
+
+def test_an_import_writes_its_report_and_a_bad_path_is_refused(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"id": "o1", "name": "Invented", "description": "x"}))
+    run("import", str(path), "--report", str(tmp_path / "report.json"))
+    assert json.loads((tmp_path / "report.json").read_text())["tables"]["organization"]["created"] == 1
+    assert "is not there" in run("import", str(tmp_path / "nothing"), code=1)
+    run("export", str(tmp_path / "out.json"))
+    exported = (tmp_path / "out.json").read_text()
+    assert "Harbour Safe House" in exported
+    assert "Hidden Court" not in exported
+
+
+def test_every_command_has_help_and_the_trail_verifies(run: Any) -> None:
+    from referral_dir.cli import main
+
+    for name in main.commands:
+        assert "Usage" in run(name, "--help")
+    assert "unbroken" in run("audit", "verify")
+    assert "officer@demo.example" in run("user", "list")
+    assert "sent 0" in run("deliver")
+    run("init")

@@ -1,0 +1,163 @@
+"""Every route, every role, every method: nobody reaches what is not theirs."""
+
+import logging
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from referral_dir.domain.access import ACTIONS, Actor
+from tests import cast as people
+from tests.web.conftest import Browser, World
+
+EVERYONE = ["olga", "omar", "petra", "pablo", "clara", "carl", "vera", "adam"]
+# Whose these records are: nobody else may get an answer about them.
+OWNERS = {"case_id": {"olga"}, "consent_id": {"olga"}, "handoff_id": {"olga", "petra"},
+          "capacity_id": {"petra", "clara"}}
+
+
+def paths(world: World, known: bool) -> list[tuple[str, str, set[str], str]]:
+    """(method, path, record ids in it, action) for every route, with real or made-up ids."""
+    ids = {"case_id": world.case, "consent_id": world.consent, "handoff_id": world.handoff,
+           "service_id": world.cast.shelter, "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id}
+    found = []
+    adapter = world.app.url_map.bind("localhost")
+    for rule in world.app.url_map.iter_rules():
+        if rule.endpoint in ("static", "account.sign_out"):
+            continue
+        values = {a: (ids[a] if known else uuid4()) for a in rule.arguments if a in ids}
+        values |= {"country": "US"} if "country" in rule.arguments else {}
+        for step in ["withdraw"] if "consent/" in rule.rule and "step" in rule.arguments else \
+                ["accept"] if "handoff/" in rule.rule and "step" in rule.arguments else \
+                ["lock"] if "step" in rule.arguments else [None]:
+            path = adapter.build(rule.endpoint, {**values, **({"step": step} if step else {})})
+            action = world.app.view_functions[rule.endpoint].action
+            found += [(m, path, set(rule.arguments), action) for m in (rule.methods or set()) & {"GET", "POST"}]
+    return found
+
+
+@pytest.mark.parametrize("who", EVERYONE)
+def test_no_route_answers_a_stranger_about_a_record(
+        who: str, world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    actor = getattr(world.cast, who)
+    browser = sign_in(actor)
+    for method, path, arguments, _ in paths(world, known=True):
+        owned = [OWNERS[a] for a in arguments if a in OWNERS]
+        keeper = "/caseworker/service/" in path
+        if (not owned or all(who in o for o in owned)) and not (keeper and who != "clara"):
+            continue
+        if path.startswith("/waiting/"):
+            continue  # says where to look, and nothing else
+        answer = browser.get(path) if method == "GET" else browser.post(path, needs="shelter.emergency", available="1")
+        assert answer.status_code in (403, 404), f"{who} {method} {path} got {answer.status_code}"
+        assert "Invented" not in answer.text
+    assert people.free_beds(world.store, world.cast) == 2
+
+
+@pytest.mark.parametrize("who", EVERYONE)
+def test_a_strangers_record_and_a_missing_one_are_the_same_answer(
+        who: str, world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    browser = sign_in(getattr(world.cast, who))
+    for (method, path, arguments, _), (_, made_up, _, _) in zip(
+            paths(world, known=True), paths(world, known=False), strict=True):
+        owned = [OWNERS[a] for a in arguments if a in OWNERS]
+        if method != "GET" or not owned or any(who in o for o in owned) or path.startswith("/waiting/"):
+            continue
+        real, missing = browser.get(path), browser.get(made_up)
+        assert (real.status_code, real.text) == (missing.status_code, missing.text), path
+
+
+def test_without_signing_in_only_public_pages_answer(world: World) -> None:
+    client = world.app.test_client()
+    for method, path, _, action in paths(world, known=True):
+        if not ACTIONS[action]:
+            continue
+        answer = client.get(path) if method == "GET" else client.post(path, headers={"Origin": "http://localhost"})
+        assert answer.status_code in (302, 400, 403), f"{method} {path}: {answer.status_code}"
+        if answer.status_code == 302:
+            assert answer.headers["Location"].startswith("/sign-in")
+
+
+def test_a_form_without_its_token_or_from_elsewhere_is_refused(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    browser = sign_in(world.cast.olga)
+    path = f"/officer/consent/{world.consent}/withdraw"
+    assert browser.client.post(path).status_code == 400
+    data = {"csrf_token": browser.token}
+    assert browser.client.post(path, data=data, headers={"Origin": "https://evil.example"}).status_code == 400
+    assert browser.client.post(path, data=data, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 400
+    assert people.free_beds(world.store, world.cast) == 2
+    assert browser.post(path).status_code == 302
+    assert people.free_beds(world.store, world.cast) == 3
+
+
+def test_every_answer_carries_the_headers_and_public_pages_set_no_cookie(world: World) -> None:
+    client = world.app.test_client()
+    for path in ("/", "/helplines", "/helplines/JO", "/about", "/leave", f"/service/{world.cast.clinic}", "/nothing"):
+        answer = client.get(path)
+        assert "Set-Cookie" not in answer.headers, path
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "<script>" not in answer.text
+        assert "style=" not in answer.text
+        for host in ("http://", "https://"):
+            assert f'src="{host}' not in answer.text
+    assert client.get(f"/service/{world.cast.shelter}").status_code == 404, "confidential services are not public"
+    found = client.post("/", data={"text": "shelter invented"})
+    assert found.status_code == 200
+    assert "Harbour" not in found.text
+
+
+def test_failed_sign_ins_look_the_same_and_are_slowed_down(world: World) -> None:
+    client = world.app.test_client()
+    from tests.web.conftest import token
+
+    form = {"csrf_token": token(client.get("/sign-in").text), "password": "wrong words in a row"}
+    texts = set()
+    for email in ("olga@test.example", "nobody@test.example"):
+        answer = client.post("/sign-in", data={**form, "email": email})
+        assert answer.status_code == 422
+        texts.add(answer.text.replace(email, ""))
+    assert len(texts) == 1
+    for _ in range(10):
+        last = client.post("/sign-in", data={**form, "email": "olga@test.example"})
+    assert last.status_code == 429
+    good = client.post("/sign-in", data={**form, "email": "olga@test.example", "password": people.PASSWORD})
+    assert good.status_code == 429, "the right password waits too"
+
+
+def test_signing_out_ends_the_session_on_the_server(world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    browser = sign_in(world.cast.olga)
+    cookie = browser.client.get_cookie("session")
+    assert cookie is not None
+    assert browser.post("/sign-out").status_code == 302
+    browser.client.set_cookie("session", cookie.value)
+    assert browser.get("/officer/cases").status_code == 302
+
+
+def test_what_was_typed_is_kept_when_something_is_wrong(world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    browser = sign_in(world.cast.olga)
+    answer = browser.post("/officer/find", needs="shelter.emergency", near="Springfield", other_languages="Qwertyish",
+                          age="34", radius_km="0")
+    assert answer.status_code == 422
+    for kept in ('value="Springfield"', 'value="Qwertyish"', 'value="34"', "Springfield, Missouri", "checked"):
+        assert kept in answer.text
+    answer = browser.post("/officer/find", needs="shelter.emergency", near="Miami", household="9" * 400)
+    assert answer.status_code == 422
+
+
+def test_personal_text_reaches_no_log(world: World, sign_in: Callable[[Actor], Browser],
+                                      caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    caplog.set_level(logging.DEBUG)
+    browser = sign_in(world.cast.olga)
+    browser.post(f"/officer/case/{world.case}/about", name="Canary Person", background="canary story")
+    from referral_dir.desk import cases
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Canary Person in an error")
+
+    monkeypatch.setattr(cases, "set_identifying", fail)
+    answer = browser.post(f"/officer/case/{world.case}/about", name="Canary Person")
+    assert answer.status_code == 500
+    assert "Canary" not in answer.text
+    assert "canary" not in caplog.text.casefold()
