@@ -303,7 +303,7 @@ def _occupy(session: "Session", handoff: Handoff, household: int) -> None:
     row, unit = found
     quantity = availability.places_needed(unit, household)
     if not case_queries.take_places(session, row.id, quantity):
-        raise NoCapacity(f"{quantity} {unit} are needed and fewer are free: "
+        raise NoCapacity(f"{availability.count_text(quantity, unit)} needed and fewer are free: "
                          "set your free places first if that is not right")
     session.add(Hold(handoff_id=handoff.id, capacity_id=row.id, quantity=quantity, state="occupied"))
     records.service_changed(session, handoff.service_id)

@@ -51,6 +51,11 @@ def is_fresh(capacity: Capacity, now: datetime) -> bool:
     return timedelta(minutes=-5) <= now - capacity.updated <= shelf_life(capacity.unit)
 
 
+def count_text(number: int, unit: str) -> str:
+    """ "1 bed", "3 beds"."""
+    return f"{number} {unit}" if number == 1 or unit.endswith("s") else f"{number} {unit}s"
+
+
 def places_needed(unit: str, household: int) -> int:
     """A household needs a bed each, and one appointment or interpreter together."""
     return max(1, household) if unit_kind(unit) == "bed" else 1

@@ -304,7 +304,8 @@ def speaks(offered_codes: frozenset[str], asked: str) -> bool:
 def _capacity(capacity: Capacity | None, state: CapacityState, need: Need, now: datetime) -> Criterion:
     if capacity is None or state is CapacityState.UNKNOWN:
         return Criterion("capacity", Verdict.UNKNOWN, "Free places are not known: ask", 0.3)
-    said = f"{capacity.available} {capacity.unit} free, said {age_text(capacity.updated, now)}"
+    free = availability.count_text(capacity.available, capacity.unit)
+    said = f"{free} free, said {age_text(capacity.updated, now)}"
     if state is CapacityState.AVAILABLE:
         return Criterion("capacity", Verdict.MET, said, 1.0)
     if state is CapacityState.FULL:

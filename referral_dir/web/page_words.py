@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
+from referral_dir.domain.availability import count_text
 from referral_dir.domain.consent import IDENTIFYING_FIELDS, INTERPRETERS
 from referral_dir.domain.matching import age_text
 from referral_dir.domain.needs import label, needs
@@ -78,7 +79,7 @@ def when(moment: datetime | None) -> str:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.filters.update(word=word, need=label, language=language_name, own_name=own_name, short=short, ago=ago,
+    app.jinja_env.filters.update(word=word, counted=count_text, need=label, language=language_name, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, opening=opening_text)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
