@@ -22,9 +22,7 @@ from referral_dir.desk.opening_up import open_indexes, open_store
 from referral_dir.domain.errors import Invalid, Refused
 from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.interop.answers_json import match_json, search_json
-from referral_dir.interop.exporting import export_hsds3_json
-from referral_dir.interop.importing import FORMATS, import_directory
-from referral_dir.interop.report import ImportRefused, ImportReport
+from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.store import people_queries
 from referral_dir.store.db import Store, migrate, reading, transaction
 
@@ -96,6 +94,8 @@ def load_demo(store: Store) -> None:
     if not added:
         return
     click.echo("Loading the demo directory …")
+    from referral_dir.interop.importing import import_directory
+
     import_directory(store, config.ROOT / "data" / "demo" / "directory.json", now=_now(), source="demo",
                      kept_by=network.id if network else None)
     # A provider's account names its organization before the directory brings it in: they are one.
@@ -113,6 +113,8 @@ def load_demo(store: Store) -> None:
 def import_command(path: Path, format_: str, source: str | None, kept_by: str | None, dry_run: bool,
                    report_path: str | None) -> None:
     """Import a directory: HSDS 3 (JSON or CSV), HSDS 1 (CSV), or UNHCR's GeoJSON features."""
+    from referral_dir.interop.importing import import_directory
+
     with _clear_errors():
         _, store = _open()
         report = import_directory(store, path, now=_now(), format=format_, source=source, dry_run=dry_run,
@@ -151,6 +153,8 @@ def _print_report(report: ImportReport) -> None:
 @click.option("--format", "format_", type=click.Choice(["hsds3-json"]), default="hsds3-json", show_default=True)
 def export(path: Path, format_: str) -> None:
     """Export the directory as HSDS 3.1 JSON. Confidential services go out with their zone only."""
+    from referral_dir.interop.exporting import export_hsds3_json
+
     with _clear_errors():
         _, store = _open()
         with reading(store) as session:

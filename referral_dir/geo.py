@@ -1,8 +1,4 @@
-"""Places without a network: a gazetteer as a geopy Geocoder, and distances.
-
-Nothing here asks another host. `public_geocoder` can point geopy at an own server for public addresses; it
-refuses a confidential one.
-"""
+"""Places without a network: the gazetteer, and distances. `geocoder.py` wraps it as a geopy Geocoder."""
 
 import lzma
 import math
@@ -10,15 +6,11 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import langcodes
 import numpy as np
 import numpy.typing as npt
-from geopy.distance import geodesic
-from geopy.geocoders import Nominatim, Pelias, Photon
-from geopy.geocoders.base import Geocoder
-from geopy.location import Location
 from rapidfuzz import fuzz, process
 
 from referral_dir.domain.folding import fold
@@ -128,6 +120,8 @@ def timezone_at(latitude: float, longitude: float) -> str:
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Distance on the WGS 84 ellipsoid (Karney 2013, by geopy)."""
+    from geopy.distance import geodesic  # slow to load, and most runs measure nothing
+
     return float(geodesic((lat1, lon1), (lat2, lon2)).km)
 
 
@@ -157,54 +151,6 @@ def place_label(place: Place) -> str:
     """ "Miami, Florida, United States": enough to tell it from others."""
     parts = [place.name, place.admin1 if place.admin1 != place.name else "", countries().get(place.country, "")]
     return ", ".join(part for part in parts if part)
-
-
-class Gazetteer(Geocoder):  # type: ignore[misc]
-    """The gazetteer as geopy knows geocoders: `geocode` and `reverse` answer with Locations, offline."""
-
-    def geocode(self, query: str, *, exactly_one: bool = True, timeout: object = None) -> Any:
-        """A Location, or with exactly_one=False a list of them; None where nothing is known."""
-        try:
-            places: tuple[Place, ...] = (resolve_place(query),)
-        except AmbiguousPlace as error:
-            places = error.choices
-        except UnknownPlace:
-            return None
-        locations = [_location(place) for place in places]
-        return locations[0] if exactly_one else locations
-
-    def reverse(self, query: Any, *, exactly_one: bool = True, timeout: object = None) -> Any:
-        """The populated place nearest to a point."""
-        point = self._coerce_point_to_string(query).split(",")
-        location = _location(nearest_place(float(point[0]), float(point[1])))
-        return location if exactly_one else [location]
-
-
-def public_geocoder(kind: str, domain: str) -> "PublicGeocoder":
-    """geopy's Nominatim, Photon or Pelias at an own server. Raises ValueError for another kind."""
-    scheme, _, host = domain.rpartition("://")
-    options = {"domain": host, "scheme": scheme or "https", "user_agent": "referral-dir"}
-    makers = {"nominatim": Nominatim, "photon": Photon, "pelias": Pelias}
-    if kind not in makers:
-        raise ValueError("the geocoder is one of offline, " + ", ".join(makers))
-    return PublicGeocoder(makers[kind](**options))
-
-
-@dataclass(frozen=True, slots=True)
-class PublicGeocoder:
-    """A geocoder that somebody runs. It is asked for public addresses only."""
-
-    geocoder: Any
-
-    def geocode(self, address: str, *, confidential: bool) -> Any:
-        """A Location or None. Raises ValueError before anything is sent where the address is confidential."""
-        if confidential:
-            raise ValueError("a confidential address never leaves this machine")
-        return self.geocoder.geocode(address, exactly_one=True)
-
-
-def _location(place: Place) -> Location:
-    return Location(place_label(place), (place.latitude, place.longitude), {"place": place})
 
 
 def _at_coordinates(match: re.Match[str]) -> Place:

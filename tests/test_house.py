@@ -14,7 +14,8 @@ from referral_dir.store.db import Store
 
 PACKAGE = Path(__file__).resolve().parents[1] / "referral_dir"
 MAY_IMPORT = {
-    "domain": set(), "store": {"domain"}, "geo": {"domain"}, "index": {"store", "domain"},
+    "domain": set(), "store": {"domain"}, "geo": {"domain"}, "geocoder": {"geo", "domain"},
+    "index": {"store", "domain"},
     "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "store", "domain"},
     "web": {"desk", "geo", "store", "domain"}, "cli": {"desk", "geo", "store", "domain", "interop", "index"},
     "__init__": {"desk", "web", "store"},

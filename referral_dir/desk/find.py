@@ -19,7 +19,7 @@ from referral_dir.domain.matching import Area, Candidate, Match, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
 from referral_dir.domain.vocabulary import Gender, Place
-from referral_dir.index.feed import catch_up, search_text
+from referral_dir.index.feed import search_text
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import TextHit, TextIndex, TextQuery, count_facets
 from referral_dir.store import candidates, listing_queries
@@ -141,13 +141,13 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
                    now: datetime) -> MatchAnswer:
     """The whole story of a match, top to bottom.
 
-    1. The indexes catch up. 2. They propose ids within twice the radius, so that near misses are seen.
+    1. The index catches up. 2. It proposes ids within twice the radius, so that near misses are seen.
     3. The store gives the rows as they are now. 4. The rules rank them. 5. The act is audited, without its text.
     `actor` is None for the command line.
     """
     if actor is not None:
         require(actor, "service:find")
-    catch_up(session, indexes.match, indexes.text)
+    indexes.match.refresh(session)
     reach = min(need.radius_km * 2 + 50, LARGEST_RADIUS_KM)
     proposed = indexes.match.candidates(list(need.needs.values()), need.place.latitude, need.place.longitude, reach,
                                         need.place.country, need.place.admin1, today=now.date())

@@ -11,12 +11,11 @@ from referral_dir.interop import hsds1, hsds3, unhcr
 from referral_dir.interop.placing import place_all
 from referral_dir.interop.reading import read_json, unpack
 from referral_dir.interop.records import SourceRecord, identify
-from referral_dir.interop.report import ImportRefused, ImportReport
+from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.interop.writing import Writer
 from referral_dir.store import import_queries, records
 from referral_dir.store.db import Store, transaction
 
-FORMATS: Final = ("auto", "hsds3-json", "hsds3-csv", "hsds1-csv", "unhcr-geojson")
 # Feeds that always hold everything: what is gone from them has ended.
 FULL_FEEDS: Final = {"unhcr-geojson"}
 Progress = Callable[[str], None]

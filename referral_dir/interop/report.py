@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 SHOWN: Final = 80
+FORMATS: Final = ("auto", "hsds3-json", "hsds3-csv", "hsds1-csv", "unhcr-geojson")
 
 
 class ImportRefused(Exception):

@@ -60,6 +60,8 @@ def interpreter_ids(session: Session, languages: Collection[str]) -> list[UUID]:
         select(ServiceNeed.service_id).distinct()
         .join(Service, Service.id == ServiceNeed.service_id).join(Language, Language.service_id == Service.id)
         .where(or_(ServiceNeed.need == "interpretation", ServiceNeed.need.startswith("interpretation.")),
+               # Only a person knows whether an interpreter may be lent out: a suggestion is not enough.
+               ~ServiceNeed.suggested,
                ServiceNeed.need != "interpretation.documents", Service.status == "active", or_(*same))
     )
     return list(session.scalars(query))

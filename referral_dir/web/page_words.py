@@ -79,7 +79,8 @@ def when(moment: datetime | None) -> str:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.filters.update(word=word, counted=count_text, need=label, language=language_name, own_name=own_name, short=short, ago=ago,
+    app.jinja_env.filters.update(word=word, counted=count_text)
+    app.jinja_env.filters.update(need=label, language=language_name, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, opening=opening_text)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
