@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -137,6 +137,17 @@ def make_need(*, needs: Sequence[str], near: str, languages: Sequence[str] = (),
                 excluded_areas=areas or (), open_now=open_now, open_by=open_by)
 
 
+def organizations_named(session: "Session", names: Sequence[str]) -> tuple[UUID, ...]:
+    """All organizations whose name holds one of these words. Raises Invalid for a name that none holds."""
+    found: list[UUID] = []
+    for name in names:
+        ids = listing_queries.organizations_named(session, name)
+        if not ids:
+            raise Invalid({"avoid_organizations": f"no organization is called “{name[:60]}”: check the spelling"})
+        found += ids
+    return tuple(found)
+
+
 def match_services(session: "Session", indexes: Indexes, actor: Actor | None, need: Need,
                    now: datetime) -> MatchAnswer:
     """The whole story of a match, top to bottom.
@@ -150,7 +161,7 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     indexes.match.refresh(session)
     reach = min(need.radius_km * 2 + 50, LARGEST_RADIUS_KM)
     proposed = indexes.match.candidates(list(need.needs.values()), need.place.latitude, need.place.longitude, reach,
-                                        need.place.country, need.place.admin1, today=now.date())
+                                        need.place.country, need.place.admin1, today=date.min)
     rows = candidates.load_candidates(session, {c.service_id: c.covers_place for c in proposed})
     ranking = matching.rank(need, rows, _interpreters(session, need), now)
     shown, near = ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]
@@ -233,8 +244,7 @@ def _search_place(near: str, filters: SearchFilters) -> Place | None:
 
 
 def _offered(candidate: Candidate, now: datetime) -> bool:
-    ended = candidate.offered_until is not None and candidate.offered_until < now.date()
-    return candidate.status == "active" and not ended
+    return candidate.status == "active" and not matching.ended(candidate, now)
 
 
 def _found(candidate: Candidate, hit: TextHit, place: Place | None, now: datetime) -> Found:

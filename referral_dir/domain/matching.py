@@ -177,17 +177,15 @@ def rank(need: Need, candidates: Sequence[Candidate], interpreters: Sequence[Can
          now: datetime) -> Ranking:
     """Judge every candidate. Equal input gives equal order: ties are broken by the service's id."""
     chosen = _choose_interpreters(need, interpreters, now)
-    judged = [judge(need, c, chosen, now) for c in candidates if offered(need, c, now)]
+    judged = [judge(need, c, chosen, now) for c in candidates if offered(need, c)]
     judged.sort(key=lambda m: (-round(m.score, 9), str(m.candidate.service_id)))
     near = sorted((m for m in judged if 0 < len(m.unmet) <= MAXIMUM_UNMET), key=lambda m: len(m.unmet))
     return Ranking(tuple(m for m in judged if not m.unmet), tuple(near))
 
 
-def offered(need: Need, candidate: Candidate, now: datetime) -> bool:
+def offered(need: Need, candidate: Candidate) -> bool:
     """The hard rules: in service, for at least one asked need, and nowhere that was excluded."""
     if candidate.status != "active":
-        return False
-    if candidate.offered_until is not None and candidate.offered_until < now.date():
         return False
     if candidate.organization_id in need.excluded_organizations:
         return False
@@ -211,6 +209,7 @@ def judge(need: Need, candidate: Candidate, interpreters: Mapping[str, Candidate
         _place(need, candidate, distance),
         *([language_criterion] if need.languages else []),
         capacity_criterion,
+        *_still_offered(candidate, now),
         *_opening(need, candidate, found, now),
         *_eligibility(need, candidate),
     ]
@@ -315,6 +314,18 @@ def _capacity(capacity: Capacity | None, state: CapacityState, need: Need, now: 
     return Criterion("capacity", Verdict.UNKNOWN, f"{said}: unconfirmed, ask", 0.5 if enough else 0.1)
 
 
+def ended(candidate: Candidate, now: datetime) -> bool:
+    """Whether the day until which it is offered has passed."""
+    return candidate.offered_until is not None and candidate.offered_until < now.date()
+
+
+def _still_offered(candidate: Candidate, now: datetime) -> list[Criterion]:
+    """An end that has passed is never a match; a feed may have missed its renewal, so it can be asked about."""
+    if not ended(candidate, now):
+        return []
+    return [Criterion("offered", Verdict.UNMET, f"Was offered until {candidate.offered_until}: ask whether it goes on")]
+
+
 def _opening(need: Need, candidate: Candidate, found: Opening, now: datetime) -> list[Criterion]:
     if not need.open_now and need.open_by is None:
         return []
@@ -397,7 +408,7 @@ def _choose_interpreters(need: Need, interpreters: Sequence[Candidate], now: dat
 
 
 def _can_interpret(need: Need, interpreter: Candidate, now: datetime) -> bool:
-    if not offered_to_all(need, interpreter, now):
+    if ended(interpreter, now) or not offered_to_all(need, interpreter):
         return False
     if availability.state(interpreter.capacity, 1, now) is CapacityState.FULL:
         return False
@@ -405,10 +416,10 @@ def _can_interpret(need: Need, interpreter: Candidate, now: datetime) -> bool:
     return interpreter.remote or interpreter.covers_place or (distance is not None and distance <= need.radius_km)
 
 
-def offered_to_all(need: Need, candidate: Candidate, now: datetime) -> bool:
+def offered_to_all(need: Need, candidate: Candidate) -> bool:
     """The hard rules without the asked needs: an interpreter is not what was asked for, but must be safe too."""
     any_need = {"": candidate.confirmed_needs | candidate.suggested_needs}
-    return offered(replace(need, needs=any_need), candidate, now)
+    return offered(replace(need, needs=any_need), candidate)
 
 
 def _interpreter_order(need: Need, interpreter: Candidate, state: OpenState,

@@ -215,3 +215,9 @@ def service_parts(session: Session, service: Service) -> ServiceParts:
             .outerjoin(Person, Person.id == ServiceCapacity.updated_by_id)
             .where(ServiceCapacity.service_id == service.id).order_by(Unit.name))],
     )
+
+
+def organizations_named(session: Session, words: str) -> Sequence[UUID]:
+    """Organizations whose name holds these words, in any case."""
+    query = select(Organization.id).where(func.lower(Organization.name).contains(words.lower(), autoescape=True))
+    return session.scalars(query.order_by(Organization.id)).all()

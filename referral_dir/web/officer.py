@@ -1,6 +1,7 @@
 """The frontline officer: find, service, case, consent, handoff. What is asked never stands in an address."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -43,10 +44,12 @@ def find_services() -> ResponseReturnValue:
     form = forms.chosen_place(request.form)
     try:
         need = forms.need_from(form)
+        with writing() as session:
+            avoid = find.organizations_named(session, forms.words(form.get("avoid_organizations", "")))
+            need = replace(need, excluded_organizations=need.excluded_organizations | set(avoid))
+            answer = find.match_services(session, edge().indexes, actor(), need, now())
     except Invalid as error:
         return render_template("officer/find.html", form=form, errors=error.errors, answer=None, **CHOICES), 422
-    with writing() as session:
-        answer = find.match_services(session, edge().indexes, actor(), need, now())
     return render_template("officer/find.html", form=form, errors={}, answer=answer, **CHOICES)
 
 
@@ -108,6 +111,8 @@ def open_case() -> ResponseReturnValue:
     try:
         new = _new_case(form)
         with writing() as session:
+            avoid = find.organizations_named(session, forms.words(form.get("avoid_organizations", "")))
+            new = replace(new, excluded_organizations=[*new.excluded_organizations, *avoid])
             case = cases.open_case(session, actor(), new, now())
     except Invalid as error:
         return render_template("officer/new_case.html", form=form, errors=error.errors, **CHOICES), 422

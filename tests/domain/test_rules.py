@@ -188,8 +188,8 @@ def test_a_number_is_believed_within_its_shelf_life(available: int, hours: float
 # --- matching
 
 def test_hard_rules_drop_a_candidate_without_a_word() -> None:
-    gone = [candidate(status="inactive"), candidate(offered_until=date(2026, 11, 23)),
-            candidate(confirmed_needs=frozenset({"basic.food"})), candidate(organization_id=ORG)]
+    gone = [candidate(status="inactive"), candidate(confirmed_needs=frozenset({"basic.food"})),
+            candidate(organization_id=ORG)]
     asked = need(excluded_organizations=frozenset({ORG}))
     ranking = matching.rank(asked, gone, [], NOW)
     assert (ranking.matches, ranking.near_misses) == ((), ())
@@ -217,6 +217,7 @@ def test_what_is_unknown_does_not_exclude_but_ranks_lower_and_says_so() -> None:
     ({"open_now": True}, {"schedules": (Schedule("01:00", "02:00", "WEEKLY", "TU"),), "timezone": "UTC"}, "open"),
     ({}, {"capacity": Capacity("bed", 0, 5, NOW)}, "capacity"),
     ({}, {"points": ((27.0, -80.0),)}, "distance"),
+    ({}, {"offered_until": date(2026, 11, 23)}, "offered"),
 ])
 def test_a_near_miss_names_exactly_what_is_unmet(asked: dict[str, object], offered: dict[str, object],
                                                  criterion: str) -> None:
