@@ -235,3 +235,18 @@ def _unit_vectors(radians: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def country_name(code: str) -> str:
     """The country's English name; the code itself where it is none."""
     return countries().get(code.upper(), code)
+
+
+@cache
+def _areas() -> dict[tuple[str, str], str]:
+    names: dict[tuple[str, str], str] = {}
+    for row in _gazetteer().rows:
+        for key in (fold(row[2]), row[3].casefold()):
+            if key:
+                names.setdefault((row[1], key), row[2])
+    return names
+
+
+def area_name(text: str, country: str) -> str | None:
+    """The first-level area of the country that is called or abbreviated like this ("Florida", "FL"), or None."""
+    return _areas().get((country, fold(text)))

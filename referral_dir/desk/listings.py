@@ -25,6 +25,8 @@ TEXTS: Final = ("name", "alternate_name", "description", "url", "email", "applic
 NUMBERS: Final = {"minimum_age": (0, 120), "maximum_age": (0, 120), "maximum_household": (1, 100),
                   "hold_minutes": (5, 24 * 60)}
 FLAGS: Final = ("remote", "accepts_handoffs")
+EFFECTS: Final = ("serves", "excludes")
+CRITERIA: Final = ("gender", "household", "nationality", "status", "accessibility", "community")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def change_listing(session: "Session", actor: Actor, service_id: UUID, revision:
     needs = _try(errors, "needs", lambda: _check_needs(values["needs"])) if "needs" in values else None
     languages = _try(errors, "languages", lambda: language_codes(values["languages"])) \
         if "languages" in values else None
+    rules = _try(errors, "eligibility", lambda: _rules(values["eligibility"])) if "eligibility" in values else None
     low, high = columns.get("minimum_age"), columns.get("maximum_age")
     if low is not None and high is not None and low > high:
         errors["maximum_age"] = "the highest age is below the lowest"
@@ -104,6 +107,8 @@ def change_listing(session: "Session", actor: Actor, service_id: UUID, revision:
         listing_queries.replace_needs(session, service.id, needs)
     if languages is not None:
         listing_queries.replace_languages(session, service.id, [(c, language_name(c)) for c in languages])
+    if rules is not None:
+        listing_queries.replace_eligibility(session, service.id, rules)
     session.expire(service)
     _changed(session, actor, service.id, sorted(changed), now)
 
@@ -167,6 +172,19 @@ def _number(field: str, text: str, low: int, high: int, errors: dict[str, str]) 
         errors[field] = f"a whole number from {low} to {high}, or nothing"
         return None
     return number
+
+
+def _rules(text: str) -> list[tuple[str, str, str]]:
+    """ "serves gender female", one rule on each line -> (criterion, code, effect)."""
+    rules = set()
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        effect, _, rest = line.partition(" ")
+        criterion, _, code = rest.strip().partition(" ")
+        if effect not in EFFECTS or criterion not in CRITERIA or not code.strip() or len(code) > 60:
+            raise ValueError(f"“{line[:60]}”: write {' or '.join(EFFECTS)}, then one of {', '.join(CRITERIA)}, "
+                             "then whom")
+        rules.add((criterion, code.strip(), effect))
+    return sorted(rules)
 
 
 def _check_needs(codes: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from referral_dir.desk.languages import UnknownLanguage, language_code
 from referral_dir.domain.needs import needs
 from referral_dir.interop.reading import check_columns, read_csv, read_json
 from referral_dir.interop.records import NAMESPACE, PARENTS, TABLES, SourceRecord
@@ -213,6 +214,8 @@ class _Reader:
         if record.table == "phone" and values.get("number"):
             read = phone(values["number"], None, where, self.report)
             values["number_e164"] = read.get("number_e164")
+        if record.table == "language":
+            self._tag(record)
         if record.table in ("attribute", "metadata"):
             self._check_link(record)
         if record.table == "address" and len(str(values.get("country") or "")) > 2:
@@ -227,6 +230,21 @@ class _Reader:
         if record.table == "schedule" and isinstance(item.get(OURS), dict):
             values["closed"] = bool(item[OURS].get("closed"))
         record.extra.pop("secret", None)
+
+    def _tag(self, record: SourceRecord) -> None:
+        """The language as a BCP 47 tag; another spelling of it goes out again as it came in."""
+        given = record.values.get("code")
+        try:
+            tag = language_code(str(given or record.values.get("name") or ""))
+        except UnknownLanguage:
+            self.report.refused(record.where, "code", given or record.values.get("name"), "no language that is known")
+            record.values["code"] = None
+            record.extra |= {"code": given} if given else {}
+            return
+        record.values["code"] = tag
+        if given and given != tag:
+            record.extra["code"] = given
+            self.report.repaired(record.where, "code", given, f"read as {tag}")
 
     def _check_link(self, record: SourceRecord) -> None:
         column = "link_id" if record.table == "attribute" else "resource_id"

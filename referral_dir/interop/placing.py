@@ -37,8 +37,22 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
         _clock(service, places)
         if service.values.get("confidential") or is_hidden_shelter(service):
             dropped |= _hide(service, sites[service.foreign_id], places, addresses, report, records)
+    countries = {r.foreign_id: r.values.get("country") for r in records if r.table == "service"}
+    for area in (r for r in records if r.table == "service_area" and not r.values.get("country")):
+        _bounds(area, countries.get(str(area.values.get("service_id"))))
     _commonest_country([r for r in records if r.table == "service"], report)
     return [r for r in records if id(r) not in dropped]
+
+
+def _bounds(area: SourceRecord, country: str | None) -> None:
+    """What the area's name means on a map: a country, or a state of the service's country. Else it stays words."""
+    name = str(area.values.get("name") or "").strip()
+    whole = re.fullmatch(r"(country|nation)[- ]?wide|national", name, re.IGNORECASE)
+    code = country if whole else geo.country_code(name)
+    if code:
+        area.values["country"] = code
+    elif country and (state := geo.area_name(name, country)):
+        area.values |= {"country": country, "admin1": state}
 
 
 def _commonest_country(services: list[SourceRecord], report: ImportReport) -> None:

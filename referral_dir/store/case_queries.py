@@ -19,7 +19,6 @@ from referral_dir.store.cases import (
     Case,
     CaseField,
     Consent,
-    ConsentEvent,
     ConsentNotice,
     Disclosure,
     Handoff,
@@ -89,12 +88,6 @@ def expired_consents(session: Session, now: datetime) -> Sequence[UUID]:
     """Active records whose end has come."""
     return session.scalars(select(Consent.id).where(Consent.state == "active", Consent.expires <= now)
                            .order_by(Consent.id)).all()
-
-
-def consent_events(session: Session, consent_id: UUID) -> Sequence[ConsentEvent]:
-    """The history of a record, oldest first."""
-    return session.scalars(select(ConsentEvent).where(ConsentEvent.consent_id == consent_id)
-                           .order_by(ConsentEvent.at, ConsentEvent.id)).all()
 
 
 def keep_notice(session: Session, notice: ConsentNotice) -> None:

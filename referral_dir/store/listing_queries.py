@@ -153,11 +153,6 @@ def bump_revision(session: Session, service_id: UUID, revision: int, **values: A
     return cast("CursorResult[Any]", session.execute(query)).rowcount == 1
 
 
-def own_languages(session: Session, service_id: UUID) -> Sequence[Language]:
-    """The languages that stand on the service itself."""
-    return session.scalars(select(Language).where(Language.service_id == service_id).order_by(Language.name)).all()
-
-
 def own_eligibility(session: Session, service_id: UUID) -> Sequence[Eligibility]:
     """Whom it serves and excludes."""
     return session.scalars(select(Eligibility).where(Eligibility.service_id == service_id)

@@ -91,7 +91,8 @@ def _edit_page(service_id: UUID, errors: dict[str, str], problem: str | None, co
 def change_service(service_id: UUID) -> ResponseReturnValue:
     """Save what was edited; on any problem the page comes back as it was typed."""
     form = request.form
-    values: dict[str, object] = {f: form[f] for f in (*listings.TEXTS, *listings.NUMBERS, "status") if f in form}
+    values: dict[str, object] = {f: form[f] for f in (*listings.TEXTS, *listings.NUMBERS, "status", "eligibility")
+                                 if f in form}
     values |= {flag: flag in form for flag in listings.FLAGS}
     values |= {"needs": form.getlist("needs"), "languages": forms.words(form.get("languages", ""))}
     try:
