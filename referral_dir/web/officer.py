@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from referral_dir.desk import cases, consents, find, handoffs
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
-from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import choices
 from referral_dir.domain.matching import Area
 from referral_dir.domain.notices import languages as notice_languages
@@ -309,7 +309,8 @@ def cancel_handoff(handoff_id: UUID) -> ResponseReturnValue:
     """Take the request back."""
     text = request.form.get("reason", "")
     if text not in set(Reason):
-        raise NotFound("no such reason")
+        flash("Not cancelled yet: choose why.")
+        return redirect(url_for("officer.handoff", handoff_id=handoff_id))
     with writing() as session:
         handoffs.cancel(session, actor(), handoff_id, Reason(text), now())
     flash("Cancelled.")
