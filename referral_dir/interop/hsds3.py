@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from referral_dir.desk.languages import UnknownLanguage, language_code
 from referral_dir.domain.needs import needs
+from referral_dir.domain.vocabulary import ServiceStatus
 from referral_dir.interop.reading import check_columns, read_csv, read_json
 from referral_dir.interop.records import NAMESPACE, PARENTS, TABLES, SourceRecord
 from referral_dir.interop.report import ImportRefused, ImportReport
@@ -48,6 +49,11 @@ OURS: Final = "referral_dir"
 OUR_COLUMNS: Final = ("confidential", "timezone", "remote", "country", "maximum_household", "accepts_handoffs",
                       "hold_minutes", "offered_until")
 AREA_COLUMNS: Final = ("country", "admin1", "latitude", "longitude", "radius_km")
+PLACE_TYPES: Final = ("physical", "postal", "virtual")
+ENUMS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], str]]] = {
+    ("service", "status"): (tuple(ServiceStatus), ServiceStatus.INACTIVE),
+    ("location", "location_type"): (PLACE_TYPES, "physical"), ("address", "address_type"): (PLACE_TYPES, "physical"),
+}
 # File names of the tabular form, in the singular and plural that publishers use.
 FILES: Final[Mapping[str, str]] = {
     "organizations": "organization", "programs": "program", "services": "service", "locations": "location",
@@ -216,6 +222,10 @@ class _Reader:
             values["number_e164"] = read.get("number_e164")
         if record.table == "language":
             self._tag(record)
+        for (table, column), (choices, otherwise) in ENUMS.items():
+            if record.table == table and values.get(column) not in (None, *choices):
+                self.report.repaired(where, column, values[column], f"not a {column} of HSDS: read as {otherwise}")
+                values[column] = otherwise
         if record.table in ("attribute", "metadata"):
             self._check_link(record)
         if record.table == "address" and len(str(values.get("country") or "")) > 2:

@@ -42,7 +42,11 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
         kind = detect(path) if format == "auto" else format
         report = ImportReport(source or (unhcr.SOURCE if kind == "unhcr-geojson" else name), kind, dry_run)
         progress("reading")
-        source_records = read(path, kind, report, now)
+        try:
+            source_records = read(path, kind, report, now)
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise ImportRefused(f"{name} is not of the shape of {kind} ({type(error).__name__}): check the format") \
+                from error
     try:
         with transaction(store) as session:
             progress("placing")

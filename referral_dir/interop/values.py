@@ -1,5 +1,6 @@
 """Source values -> column values: typed, tidied, and reported where they could not be taken as they stand."""
 
+import math
 import re
 from datetime import UTC, date, datetime
 from functools import cache
@@ -15,6 +16,7 @@ from referral_dir.interop.report import ImportReport
 from referral_dir.store import import_queries
 
 Where = tuple[str, int]
+LARGEST_INTEGER: Final = 2**31 - 1
 _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|opt\.?|xopt)\s*\.?\s*(\d{1,8})\s*$", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"\s*(\d{1,2})(?::?(\d{2}))?(?::\d{2})?\s*([ap])?\.?m?\.?\s*", re.IGNORECASE)
 _LATER: Final = re.compile(r"interpret|language line|upon request|other languages|translat|by appointment|available",
@@ -34,7 +36,10 @@ def coerce(table: str, column: str, value: Any, where: Where, report: ImportRepo
     kind = column_types(table)[column]
     try:
         if kind is str:
-            return str(value) if not isinstance(value, bool) else str(value).lower()
+            text = str(value) if not isinstance(value, bool) else str(value).lower()
+            if "\x00" in text:
+                report.repaired(where, column, text, "control characters removed")
+            return text.replace("\x00", "")
         if kind is date:
             return date.fromisoformat(str(value)[:10])
         if kind is datetime:
@@ -46,9 +51,11 @@ def coerce(table: str, column: str, value: Any, where: Where, report: ImportRepo
             return value if isinstance(value, bool) else str(value).strip().casefold() in ("true", "yes", "1")
         if kind is int:
             number = float(value)
-            if number != int(number):
+            if number != int(number) or abs(number) > LARGEST_INTEGER:
                 raise ValueError
             return int(number)
+        if kind is float and not math.isfinite(float(value)):
+            raise ValueError
         return float(value) if kind is float else value
     except (ValueError, TypeError, OverflowError):
         report.refused(where, column, value, f"not a {kind.__name__}")

@@ -121,6 +121,10 @@ class Writer:
                 return None
         if self.confidential and self._shows_hidden_place(table, row, record):
             return None
+        for column, longest in import_queries.longest(table).items():
+            if isinstance(row.get(column), str) and len(row[column]) > longest:
+                self.report.refused(record.where, column, row[column], f"longer than {longest} characters")
+                row[column] = None
         row["extra"] = extra or None
         # What may not be empty takes the column's default.
         return {column: value for column, value in row.items()

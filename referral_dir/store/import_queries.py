@@ -26,6 +26,13 @@ def not_empty(name: str) -> frozenset[str]:
     return frozenset(c.name for c in table(name).columns if not c.nullable)
 
 
+@cache
+def longest(name: str) -> Mapping[str, int]:
+    """How many characters a column holds, where it has a limit."""
+    limits = ((c.name, getattr(c.type, "length", None)) for c in table(name).columns)
+    return {column: limit for column, limit in limits if limit}
+
+
 def existing(session: Session, name: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The rows that are there already, by id."""
     t = table(name)

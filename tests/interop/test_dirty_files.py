@@ -118,3 +118,31 @@ def test_a_confidential_address_is_sealed_and_never_exported(sqlite_store: Store
     dump = (tmp_path / "out.json").read_bytes() + (tmp_path / "test.sqlite").read_bytes()
     for canary in (b"Canary", b"99887", b"25.1234", b"80.6543"):
         assert canary not in dump
+
+
+def test_values_that_no_column_can_hold_are_refused_one_by_one(store: Store, tmp_path: Path) -> None:
+    service = {"id": "s1", "name": "Invented\x00 service", "status": "sleeping", "minimum_age": "many",
+               "maximum_age": float("nan"), "assured_date": "yesterday",
+               "organization": {"id": "o1", "name": "Invented", "description": "x", "year_incorporated": 10**12},
+               "cost_options": [{"id": "c1", "currency": "pounds sterling", "amount": "free"}],
+               "phones": [{"id": "p1", "number": "+1 305 555 0188", "extension": "ask for the person at the desk"}],
+               "languages": [{"id": "l1", "code": "eng"}, {"id": "l2", "name": "Qwertyish"}],
+               "service_areas": [{"id": "a1", "name": "United States"}]}
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps([service]))
+    report = import_directory(store, path, now=NOW)
+    columns = {(i.kind, i.column) for i in report.issues}
+    assert {("refused", c) for c in ("minimum_age", "maximum_age", "assured_date", "year_incorporated", "currency",
+                                     "amount", "extension", "code")} <= columns
+    assert {("repaired", "status"), ("repaired", "name"), ("repaired", "code")} <= columns
+    with reading(store) as session:
+        row = session.query(Service).one()
+        assert (row.name, row.status) == ("Invented service", "inactive")
+
+
+def test_features_of_another_shape_are_refused_whole(sqlite_store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps([{"type": "Feature", "properties": {"partnerName": "x", "activityName": "y",
+                                                                   "indicators": 7}}]))
+    with pytest.raises(ImportRefused, match="shape"):
+        import_directory(sqlite_store, path, now=NOW)
