@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from referral_dir.interop.reading import Row, check_columns, read_csv
-from referral_dir.interop.records import SourceRecord
+from referral_dir.interop.records import SourceRecord, identify
 from referral_dir.interop.report import ImportReport
 from referral_dir.interop.values import clock, coerce, country, languages, phone, url
 
@@ -29,7 +29,7 @@ def read_records(files: Mapping[str, Path], report: ImportReport, now: datetime)
     """Every row of the known tables; `files` by stem. Raises ImportRefused."""
     tables = {ALIASES.get(stem, stem): path for stem, path in files.items()}
     rows: dict[str, list[tuple[int, Row]]] = {}
-    for name in (*MAKERS, "taxonomy"):
+    for name in MAKERS:
         if name in tables:
             read = list(read_csv(tables[name], report, TARGETS.get(name, name)))
             check_columns(tables[name], read, ("id", "name") if name in ("organizations", "services") else ())
@@ -101,7 +101,10 @@ def _service(c: _Context, row: Row, where: Where) -> Records:
     codes = [code.strip() for code in row.get("taxonomy_ids", "").split(",") if code.strip()]
     categories = [c.categories.get(code, "") for code in codes] + row.get("keywords", "").split(",")
     service = SourceRecord("service", row["id"], values, where, categories=tuple(filter(None, categories)))
-    return [service, *_ohana_parts(c, row, where)]
+    terms = [SourceRecord("attribute", f"{row['id']} {code}", {
+        "link_id": identify(c.report.source, "service", row["id"]), "link_entity": "service",
+        "taxonomy_term_id": code}, where) for code in dict.fromkeys(codes)]
+    return [service, *terms, *_ohana_parts(c, row, where)]
 
 
 def _ohana_parts(c: _Context, row: Row, where: Where) -> Records:
@@ -119,6 +122,13 @@ def _ohana_parts(c: _Context, row: Row, where: Where) -> Records:
     for text in filter(None, (t.strip() for t in row.get("languages", "").split(","))):
         made += _spoken(c, text, row["id"], None, f"language of {row['id']}", where)
     return made
+
+
+def _term(c: _Context, row: Row, where: Where) -> Records:
+    parent = row.get("parent_id")
+    values = {"code": row["taxonomy_id"], "name": row["name"], "description": "",
+              "parent_id": identify(c.report.source, "taxonomy_term", parent) if parent else None}
+    return [SourceRecord("taxonomy_term", row["taxonomy_id"], values, where)]
 
 
 def _location(c: _Context, row: Row, where: Where) -> Records:
@@ -258,10 +268,11 @@ MAKERS: Final[Mapping[str, Callable[[_Context, Row, Where], Records]]] = {
     "organizations": _organization, "programs": _program, "services": _service, "locations": _location,
     "service_at_location": _site, "addresses": _address, "mail_addresses": _mail_address, "contacts": _contact,
     "phones": _phone, "languages": _language, "regular_schedules": _schedule, "holiday_schedules": _holiday,
-    "accessibility": _accessibility, "eligibility": _eligibility,
+    "accessibility": _accessibility, "eligibility": _eligibility, "taxonomy": _term,
 }
 TARGETS: Final[Mapping[str, str]] = {
     "organizations": "organization", "programs": "program", "services": "service", "locations": "location",
     "addresses": "address", "mail_addresses": "address", "contacts": "contact", "phones": "phone",
+    "taxonomy": "taxonomy_term",
     "languages": "language", "regular_schedules": "schedule", "holiday_schedules": "schedule",
 }

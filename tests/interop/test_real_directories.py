@@ -70,6 +70,9 @@ def test_unhcr_2015_updates_2014_adds_and_ends_services(store: Store, shared_dat
 def test_ohana_sample_keeps_its_organizations_and_statuses(store: Store, shared_data: Path) -> None:
     report = load(store, shared_data / "ohana-smc-sample")
     assert report.tables["service"].created == 23
+    terms = report.tables["taxonomy_term"]
+    assert (terms.read, terms.created) == (290, 290)
+    assert report.tables["attribute"].created > 0
     with reading(store) as session:
         assert {s.status for s in session.query(Service)} >= {"active", "inactive", "defunct"}
 
