@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -25,6 +25,9 @@ from referral_dir.interop.answers_json import match_json, search_json
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.store import people_queries
 from referral_dir.store.db import Store, migrate, reading, transaction
+
+if TYPE_CHECKING:
+    from referral_dir.geocoder import PublicGeocoder
 
 DELIVER_EVERY_SECONDS = 10
 
@@ -116,13 +119,22 @@ def import_command(path: Path, format_: str, source: str | None, kept_by: str | 
     from referral_dir.interop.importing import import_directory
 
     with _clear_errors():
-        _, store = _open()
+        settings, store = _open()
         report = import_directory(store, path, now=_now(), format=format_, source=source, dry_run=dry_run,
-                                  kept_by=_keeper(store, kept_by),
+                                  kept_by=_keeper(store, kept_by), geocoder=_own_geocoder(settings),
                                   progress=lambda step: click.echo(f"{step} …", err=True))
         if report_path:
             report.write(report_path)
         _print_report(report)
+
+
+def _own_geocoder(settings: config.Settings) -> "PublicGeocoder | None":
+    """The geocoder that this deployment runs; none by default."""
+    if settings.geocoder == "offline":
+        return None
+    from referral_dir.geocoder import public_geocoder
+
+    return public_geocoder(settings.geocoder, settings.geocoder_domain or "")
 
 
 def _keeper(store: Store, name: str | None) -> UUID | None:

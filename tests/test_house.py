@@ -16,8 +16,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "referral_dir"
 MAY_IMPORT = {
     "domain": set(), "store": {"domain"}, "geo": {"domain"}, "geocoder": {"geo", "domain"},
     "index": {"store", "domain"},
-    "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "store", "domain"},
-    "web": {"desk", "geo", "store", "domain"}, "cli": {"desk", "geo", "store", "domain", "interop", "index"},
+    "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain"},
+    "web": {"desk", "geo", "store", "domain"},
+    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index"},
     "__init__": {"desk", "web", "store"},
 }
 FLASK_ROOMS = {"web", "__init__"}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop import hsds1, hsds3, unhcr
-from referral_dir.interop.placing import place_all
+from referral_dir.interop.placing import geocode_public, place_all
 from referral_dir.interop.reading import read_json, unpack
 from referral_dir.interop.records import SourceRecord, identify
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
@@ -27,7 +28,7 @@ class _DryRun(Exception):
 
 def import_directory(store: Store, path: Path, *, now: datetime, format: str = "auto", source: str | None = None,
                      dry_run: bool = False, kept_by: UUID | None = None,
-                     progress: Progress = lambda step: None) -> ImportReport:
+                     geocoder: PublicGeocoder | None = None, progress: Progress = lambda step: None) -> ImportReport:
     """Import a file, folder or ZIP; returns what was read, created, updated, unchanged, refused and repaired.
 
     One transaction: on any failure the directory is as before. Raises ImportRefused where the path as a whole is
@@ -56,6 +57,9 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
                 if not partial and identify(report.source, "service", record.foreign_id) in confidential:
                     record.values["confidential"] = True
             placed = place_all(_joined(source_records), report, None)
+            if geocoder is not None:
+                progress("geocoding public addresses")
+                geocode_public(placed, report, geocoder)
             progress("writing")
             writer = Writer(session, report, report.source, kept_by, now)
             writer.write(placed)

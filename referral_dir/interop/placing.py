@@ -5,9 +5,12 @@ from collections import Counter, defaultdict
 from functools import cache
 from typing import Final
 
+from geopy.exc import GeopyError
+
 from referral_dir import geo
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.domain.vocabulary import Place
+from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop.records import SourceRecord
 from referral_dir.interop.report import ImportReport
 
@@ -42,6 +45,30 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
         _bounds(area, countries.get(str(area.values.get("service_id"))))
     _commonest_country([r for r in records if r.table == "service"], report)
     return [r for r in records if id(r) not in dropped]
+
+
+def geocode_public(records: list[SourceRecord], report: ImportReport, geocoder: PublicGeocoder) -> None:
+    """Points for public addresses that have none, from the server that a deployment runs itself.
+
+    Called with what is left after the shelters were hidden: a sealed address is not among the records any more.
+    """
+    addresses = {r.values.get("location_id"): r for r in records if r.table == "address" and r.values.get("address_1")}
+    for location in (r for r in records if r.table == "location" and r.foreign_id in addresses):
+        if _on_globe(location.values.get("latitude"), location.values.get("longitude")):
+            continue
+        values = addresses[location.foreign_id].values
+        text = ", ".join(str(values[k]) for k in ("address_1", "city", "state_province", "postal_code", "country")
+                         if values.get(k))
+        try:
+            found = geocoder.geocode(text, confidential=False)
+        except GeopyError as error:
+            report.refused(location.where, "latitude", "",
+                           f"the geocoder failed ({type(error).__name__}): towns are used")
+            return
+        if found:
+            location.values |= {"near_name": values.get("city") or "", "near_latitude": found.latitude,
+                                "near_longitude": found.longitude}
+            report.repaired(location.where, "latitude", "", "no point: found by the address")
 
 
 def _bounds(area: SourceRecord, country: str | None) -> None:

@@ -5,13 +5,15 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop.importing import import_directory
 from referral_dir.interop.report import ImportRefused
 from referral_dir.store.db import Store, reading
-from referral_dir.store.directory import Organization, Phone, Schedule, Service
+from referral_dir.store.directory import Location, Organization, Phone, Schedule, Service
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ORGANIZATIONS = "id,name,description\n" + "".join(f"o{n},Invented organization {n},Text\n" for n in range(5))
@@ -146,3 +148,24 @@ def test_features_of_another_shape_are_refused_whole(sqlite_store: Store, tmp_pa
                                                                    "indicators": 7}}]))
     with pytest.raises(ImportRefused, match="shape"):
         import_directory(sqlite_store, path, now=NOW)
+
+
+def test_an_own_geocoder_is_asked_for_public_addresses_only(sqlite_store: Store, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Own:
+        def geocode(self, address: str, **_: object) -> SimpleNamespace:
+            asked.append(address)
+            return SimpleNamespace(latitude=25.5, longitude=-80.5)
+
+    services = SERVICES + "s95,o1,Invented house,A shelter for battered women,active\n"
+    places = "id,name\n" + "".join(f"{s},Invented place\n" for s in ("s1", "s95"))
+    sites = "id,service_id,location_id\n" + "".join(f"{s},{s},{s}\n" for s in ("s1", "s95"))
+    streets = ("id,location_id,address_1,city,state_province,postal_code,country\n"
+               "s1,s1,1 Public Street,Miami,FL,33101,US\ns95,s95,77 Canary Street,Miami,FL,33102,US\n")
+    import_directory(sqlite_store, folder(tmp_path / "feed", services=services, locations=places,
+                                          services_at_location=sites, physical_addresses=streets),
+                     now=NOW, geocoder=PublicGeocoder(Own()))
+    assert asked == ["1 Public Street, Miami, FL, 33101, US"]
+    with reading(sqlite_store) as session:
+        assert [p.near_latitude for p in session.query(Location)] == [25.5]
