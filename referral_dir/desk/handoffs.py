@@ -137,7 +137,7 @@ def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAc
     return handoff
 
 
-def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason, now: datetime) -> Handoff:
+def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason | None, now: datetime) -> Handoff:
     """Either party ends an open handoff. Raises NotFound, WrongState, Invalid."""
     require(actor, "handoff:cancel")
     party = Party.REQUESTER
@@ -147,7 +147,7 @@ def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason, n
         handoff = case_queries.handoff_of_recipient(session, handoff_id, actor.organization_id)
     if handoff is None:
         raise NotFound("no such handoff")
-    if reason in rules.AUTOMATIC:
+    if reason is None or reason in rules.AUTOMATIC:
         raise Invalid({"reason": "choose a reason from the list"})
     _lock(session, handoff)
     ending.cancel(session, actor, handoff, reason, party, now)

@@ -308,10 +308,10 @@ def handoff(handoff_id: UUID) -> ResponseReturnValue:
 def cancel_handoff(handoff_id: UUID) -> ResponseReturnValue:
     """Take the request back."""
     text = request.form.get("reason", "")
-    if text not in set(Reason):
+    try:
+        with writing() as session:
+            handoffs.cancel(session, actor(), handoff_id, Reason(text) if text in set(Reason) else None, now())
+        flash("Cancelled.")
+    except Invalid:
         flash("Not cancelled yet: choose why.")
-        return redirect(url_for("officer.handoff", handoff_id=handoff_id))
-    with writing() as session:
-        handoffs.cancel(session, actor(), handoff_id, Reason(text), now())
-    flash("Cancelled.")
     return redirect(url_for("officer.handoff", handoff_id=handoff_id))
