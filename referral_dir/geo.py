@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
+from referral_dir.domain.distance import EARTH_RADIUS_KM
 from referral_dir.domain.folding import fold
-from referral_dir.domain.matching import EARTH_RADIUS_KM
 from referral_dir.domain.needs import DATA
 from referral_dir.domain.vocabulary import Place
 

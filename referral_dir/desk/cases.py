@@ -11,7 +11,7 @@ from referral_dir.desk import audit, ending
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
-from referral_dir.domain.matching import Area, Need
+from referral_dir.domain.need import Area, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
 from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Reason

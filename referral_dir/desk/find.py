@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -14,13 +14,16 @@ from referral_dir.desk.languages import UnknownLanguage, language_codes
 from referral_dir.domain import availability, matching
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.explaining import Explanation, explain
 from referral_dir.domain.helplines import Helpline, helplines
-from referral_dir.domain.matching import Area, Candidate, Match, Need
+from referral_dir.domain.matching import Match
+from referral_dir.domain.need import LARGEST_RADIUS_KM, Area, Candidate, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
+from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
 from referral_dir.index.feed import search_text
-from referral_dir.index.match import MatchIndex
+from referral_dir.index.match import MatchIndex, Proposal
 from referral_dir.index.text import TextHit, TextIndex, TextQuery, count_facets
 from referral_dir.store import candidates, listing_queries
 from referral_dir.store.directory import Service
@@ -30,9 +33,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 DEFAULT_RADIUS_KM: Final = 50.0
-LARGEST_RADIUS_KM: Final = 5000.0
 SHOWN: Final = 20
 NEAR_MISSES: Final = 10
+# Proposed beyond what is shown: the store may hold something newer than the index.
+SPARE: Final = 5
 LONGEST_QUERY: Final = 500
 
 
@@ -152,24 +156,38 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
                    now: datetime) -> MatchAnswer:
     """The whole story of a match, top to bottom.
 
-    1. The index catches up. 2. It proposes ids within twice the radius, so that near misses are seen.
-    3. The store gives the rows as they are now. 4. The rules rank them. 5. The act is audited, without its text.
+    1. The index catches up. 2. It proposes the best, and the nearest misses. 3. The store gives their rows as they are
+    now. 4. The rules judge and rank them. 5. The act is audited, without its text.
     `actor` is None for the command line.
     """
     if actor is not None:
         require(actor, "service:find")
     indexes.match.refresh(session)
-    reach = min(need.radius_km * 2 + 50, LARGEST_RADIUS_KM)
-    proposed = indexes.match.candidates(list(need.needs.values()), need.place.latitude, need.place.longitude, reach,
-                                        need.place.country, need.place.admin1, today=date.min)
-    rows = candidates.load_candidates(session, {c.service_id: c.covers_place for c in proposed})
-    ranking = matching.rank(need, rows, _interpreters(session, need), now)
+    proposal = indexes.match.propose(need, now, matches=SHOWN + SPARE, near_misses=NEAR_MISSES + SPARE)
+    rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
+    asked = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
+    ranking = matching.rank(need, asked, [rows[i] for i in proposal.interpreters if i in rows], now)
     shown, near = ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]
+    total = max(len(ranking.matches), proposal.total - (len(proposal.matches) - len(ranking.matches)))
     phones = candidates.phones_of(session, [m.candidate.service_id for m in (*shown, *near)])
     audit.record(session, actor, "service:find", now, purpose="referral",
-                 details={"results": len(ranking.matches), "near_misses": len(ranking.near_misses)})
-    return MatchAnswer(need, shown, near, len(ranking.matches), _wider(ranking.near_misses),
-                       helplines(need.place.country), phones)
+                 details={"results": total, "near_misses": len(ranking.near_misses)})
+    return MatchAnswer(need, shown, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones)
+
+
+def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: UUID, now: datetime) -> Explanation:
+    """Why a service was or was not offered for the need, criterion by criterion. Raises NotFound."""
+    indexes.match.refresh(session)
+    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
+    rows = {c.service_id: c for c in candidates.load_candidates(session, {service_id, *proposal.interpreters})}
+    if service_id not in rows:
+        raise NotFound("no service has this id")
+    return explain(need, rows[service_id], [rows[i] for i in proposal.interpreters if i in rows], now)
+
+
+def _ids(proposal: Proposal) -> list[UUID]:
+    shown = (p.service_id for p in (*proposal.matches, *proposal.near_misses))
+    return list(dict.fromkeys([*shown, *proposal.interpreters]))
 
 
 def search_services(session: "Session", indexes: Indexes, actor: Actor | None, text: str, now: datetime, *,
@@ -184,7 +202,7 @@ def search_services(session: "Session", indexes: Indexes, actor: Actor | None, t
     words = "".join(c if unicodedata.category(c) != "Cc" else " " for c in text)[:LONGEST_QUERY]
     hits = search_text(session, indexes.text, TextQuery(words, public_only=public, limit=10_000))
     by_id = {hit.service_id: hit for hit in hits.hits}
-    rows = {c.service_id: c for c in candidates.load_candidates(session, dict.fromkeys(hits.ids, False))}
+    rows = {c.service_id: c for c in candidates.load_candidates(session, hits.ids)}
     found = [_found(rows[i], by_id[i], place, now) for i in hits.ids if i in rows and i in by_id
              and _offered(rows[i], now) and not (public and rows[i].confidential)]
     kept = [f for f in found if _passes(f, filters)]
@@ -208,14 +226,9 @@ def read_service(session: "Session", actor: Actor | None, service_id: UUID, now:
         raise NotFound("no such service")
     if actor is not None:
         audit.record(session, actor, "service:read", now, subject=f"service:{service_id}", purpose="referral")
-    [candidate] = candidates.load_candidates(session, {service_id: False})
+    [candidate] = candidates.load_candidates(session, [service_id])
     return ServiceView(service, listing_queries.service_parts(session, service),
                        opening(candidate.schedules, candidate.timezone, now))
-
-
-def _interpreters(session: "Session", need: Need) -> list[Candidate]:
-    ids = candidates.interpreter_ids(session, need.languages)
-    return candidates.load_candidates(session, dict.fromkeys(ids, False))
 
 
 def _area(text: str, radius_km: float) -> Area:
@@ -225,11 +238,11 @@ def _area(text: str, radius_km: float) -> Area:
     return Area(place.name, place.latitude, place.longitude, radius_km)
 
 
-def _wider(near_misses: Sequence[Match]) -> float | None:
+def _wider(nearest_km: float | None) -> float | None:
     """The smallest round radius at which a service that is only too far away would be a match."""
-    far = [m.distance_km for m in near_misses
-           if [c.name for c in m.unmet] == ["distance"] and m.distance_km is not None]
-    return next((r for r in (10, 25, 50, 100, 200, 400, 800, 1600, 5000) if far and r >= min(far)), None)
+    if nearest_km is None:
+        return None
+    return next((r for r in (10, 25, 50, 100, 200, 400, 800, 1600, 5000) if r >= nearest_km), None)
 
 
 def _search_place(near: str, filters: SearchFilters) -> Place | None:
@@ -244,7 +257,7 @@ def _search_place(near: str, filters: SearchFilters) -> Place | None:
 
 
 def _offered(candidate: Candidate, now: datetime) -> bool:
-    return candidate.status == "active" and not matching.ended(candidate, now)
+    return candidate.status == "active" and not availability.ended(candidate.offered_until, now)
 
 
 def _found(candidate: Candidate, hit: TextHit, place: Place | None, now: datetime) -> Found:
@@ -260,7 +273,7 @@ def _passes(found: Found, filters: SearchFilters) -> bool:
     every = c.confirmed_needs | c.suggested_needs
     if filters.needs and not any(expand(code) & every for code in filters.needs):
         return False
-    if filters.languages and not any(matching.speaks(c.languages, code) for code in filters.languages):
+    if filters.languages and not any(speaks(c.languages, code) for code in filters.languages):
         return False
     if filters.open_now and found.opening.state is not OpenState.OPEN:
         return False

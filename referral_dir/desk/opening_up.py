@@ -16,6 +16,6 @@ def open_store(database_url: str, master_keys: str) -> Store:
 
 def open_indexes(instance: Path, kind: str) -> Indexes:
     """The process's own match index, and the text index under the instance folder."""
-    return Indexes(MatchIndex(), open_text_index(instance, kind))
+    return Indexes(MatchIndex(instance / "match-index"), open_text_index(instance, kind))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -77,3 +77,18 @@ def freshness(updated: datetime | None, unit: str, now: datetime) -> float:
         return 0.0
     age = max(0.0, (now - updated) / shelf_life(unit))
     return float(0.5**age)
+
+
+def ended(offered_until: date | None, now: datetime) -> bool:
+    """Whether the day until which something is offered has passed."""
+    return offered_until is not None and offered_until < now.date()
+
+
+def age_text(then: datetime, now: datetime) -> str:
+    """ "5 minutes ago", "3 hours ago", "12 days ago"."""
+    minutes = max(0, int((now - then).total_seconds() // 60))
+    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -4,15 +4,16 @@ Where a confidential service is cannot be read here: only its zone is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.availability import Capacity, unit_kind
-from referral_dir.domain.matching import Candidate, EligibilityRule
+from referral_dir.domain.distance import grid_point
+from referral_dir.domain.need import Candidate, EligibilityRule, ServedArea
 from referral_dir.domain.opening import Schedule as OpeningSchedule
 from referral_dir.store.directory import (
     Eligibility,
@@ -22,6 +23,7 @@ from referral_dir.store.directory import (
     Phone,
     Schedule,
     Service,
+    ServiceArea,
     ServiceAtLocation,
     ServiceCapacity,
     ServiceNeed,
@@ -33,7 +35,7 @@ _SERVICE = (
     Service.id, Service.organization_id, Service.name, Service.status, Service.offered_until, Service.confidential,
     Service.zone_name, Service.zone_latitude, Service.zone_longitude, Service.remote, Service.timezone,
     Service.interpretation_services, Service.minimum_age, Service.maximum_age, Service.maximum_household,
-    Service.eligibility_description, Service.accepts_handoffs, Organization.name.label("organization"),
+    Service.eligibility_description, Service.accepts_handoffs, Service.country, Organization.name.label("organization"),
 )
 _SCHEDULE = (
     Schedule.service_id, Schedule.service_at_location_id, Schedule.location_id, Schedule.opens_at,
@@ -42,29 +44,16 @@ _SCHEDULE = (
 )
 
 
-def load_candidates(session: Session, covers: Mapping[UUID, bool]) -> list[Candidate]:
-    """The proposed services that still exist. `covers` says which are proposed because they cover the place."""
-    ids = list(covers)
-    return [candidate for start in range(0, len(ids), CHUNK)
-            for candidate in _load(session, ids[start:start + CHUNK], covers)]
+def load_candidates(session: Session, ids: Iterable[UUID]) -> list[Candidate]:
+    """Those of these services that exist, of any status."""
+    every = list(ids)
+    return [candidate for start in range(0, len(every), CHUNK)
+            for candidate in _load(session, every[start:start + CHUNK])]
 
 
-def interpreter_ids(session: Session, languages: Collection[str]) -> list[UUID]:
-    """Active services for interpretation that list one of these languages or a tag of the same language."""
-    if not languages:
-        return []
-    same: list[ColumnElement[bool]] = [Language.code == code for code in languages]
-    same += [Language.code.startswith(code.partition("-")[0] + "-", autoescape=True) for code in languages]
-    same += [Language.code == code.partition("-")[0] for code in languages]
-    query = (
-        select(ServiceNeed.service_id).distinct()
-        .join(Service, Service.id == ServiceNeed.service_id).join(Language, Language.service_id == Service.id)
-        .where(or_(ServiceNeed.need == "interpretation", ServiceNeed.need.startswith("interpretation.")),
-               # Only a person knows whether an interpreter may be lent out: a suggestion is not enough.
-               ~ServiceNeed.suggested,
-               ServiceNeed.need != "interpretation.documents", Service.status == "active", or_(*same))
-    )
-    return list(session.scalars(query))
+def active_ids(session: Session) -> list[UUID]:
+    """All services that are in service."""
+    return list(session.scalars(select(Service.id).where(Service.status == "active")))
 
 
 def phones_of(session: Session, service_ids: Collection[UUID]) -> dict[UUID, list[tuple[str, str | None]]]:
@@ -85,7 +74,7 @@ def phones_of(session: Session, service_ids: Collection[UUID]) -> dict[UUID, lis
     return dict(phones)
 
 
-def _load(session: Session, ids: list[UUID], covers: Mapping[UUID, bool]) -> Iterable[Candidate]:
+def _load(session: Session, ids: list[UUID]) -> Iterable[Candidate]:
     services = session.execute(
         select(*_SERVICE).join(Organization, Organization.id == Service.organization_id).where(Service.id.in_(ids))
     ).all()
@@ -96,15 +85,18 @@ def _load(session: Session, ids: list[UUID], covers: Mapping[UUID, bool]) -> Ite
         select(Eligibility.service_id, Eligibility.criterion, Eligibility.code, Eligibility.effect)
         .where(Eligibility.service_id.in_(ids)).order_by(Eligibility.criterion, Eligibility.code)))
     capacities = _capacities(session, ids)
-    schedules = _schedules(session, ids, sites)
+    schedules, areas = _schedules(session, ids, sites), _areas(session, ids, sites)
     for s in services:
-        zone = ((s.zone_latitude, s.zone_longitude),) if s.zone_latitude is not None else ()
+        middle = grid_point(s.zone_latitude, s.zone_longitude)
+        zone = (middle,) if middle else ()
         points, precision = (zone, "zone") if s.confidential else places.get(s.id, ((), "exact"))
         yield Candidate(
             service_id=s.id, organization_id=s.organization_id, name=s.name, organization=s.organization,
             confirmed_needs=frozenset(confirmed[s.id]), suggested_needs=frozenset(suggested[s.id]),
             status=s.status, offered_until=s.offered_until, confidential=s.confidential, zone=s.zone_name,
-            points=points, place_precision=precision, covers_place=covers.get(s.id, False), remote=s.remote,
+            points=points, place_precision=precision, country=s.country, remote=s.remote,
+            # A circle's centre may be the address itself: a confidential service keeps only its named areas.
+            areas=tuple(a for a in areas.get(s.id, ()) if not (s.confidential and a.radius_km is not None)),
             languages=frozenset(languages.get(s.id, ())), own_interpretation=s.interpretation_services or None,
             minimum_age=s.minimum_age, maximum_age=s.maximum_age, maximum_household=s.maximum_household,
             eligibility=tuple(EligibilityRule(*rule[1:]) for rule in rules.get(s.id, ())),
@@ -145,10 +137,10 @@ def _places(session: Session, ids: list[UUID]) -> tuple[Places, Sites]:
     sites: Sites = defaultdict(list)
     for service_id, site, location, lat, lon, near_lat, near_lon in rows:
         sites[service_id].append((site, location))
-        if lat is not None and lon is not None and abs(lat) <= 90 and abs(lon) <= 180:
-            exact[service_id].append((lat, lon))
-        elif near_lat is not None and near_lon is not None:
-            near[service_id].append((near_lat, near_lon))
+        if point := grid_point(lat, lon):
+            exact[service_id].append(point)
+        elif point := grid_point(near_lat, near_lon):
+            near[service_id].append(point)
     places: Places = {sid: (tuple(points), "town") for sid, points in near.items()}
     places |= {sid: (tuple(points), "exact") for sid, points in exact.items()}
     return places, sites
@@ -208,3 +200,23 @@ def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, li
         for service_id in owners.get(row.service_at_location_id or row.location_id, ()):
             there[service_id].append(schedule)
     return there | own
+
+
+def _areas(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, list[ServedArea]]:
+    """Areas that were resolved to a place, of the service and of where it is given."""
+    owners: dict[UUID | None, UUID] = {site: service_id for service_id, pairs in sites.items() for site, _ in pairs}
+    rows = session.execute(
+        select(ServiceArea.service_id, ServiceArea.service_at_location_id, ServiceArea.country, ServiceArea.admin1,
+               ServiceArea.latitude, ServiceArea.longitude, ServiceArea.radius_km)
+        .where(or_(ServiceArea.service_id.in_(ids), ServiceArea.service_at_location_id.in_(list(owners))))
+        .order_by(ServiceArea.id))
+    areas: dict[UUID, list[ServedArea]] = defaultdict(list)
+    for service_id, site, country, admin1, lat, lon, radius in rows:
+        owner = service_id or owners.get(site)
+        if owner is None:
+            continue
+        if radius is not None and (point := grid_point(lat, lon)):
+            areas[owner].append(ServedArea(None, None, *point, radius))
+        elif country and lat is None and lon is None and radius is None:
+            areas[owner].append(ServedArea(country, admin1))
+    return areas

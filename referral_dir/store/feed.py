@@ -1,18 +1,17 @@
-"""What the indexes read: the change log, and services as flat rows by a handful of bulk selects.
+"""What the indexes read: the change log, and for the text index services as flat rows by a few bulk selects.
 
 Nothing here joins `secret_location`, and the places of a confidential service are left out by the query itself:
 what an index has never read, it cannot give away.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from referral_dir.store.directory import (
@@ -20,7 +19,6 @@ from referral_dir.store.directory import (
     Location,
     Organization,
     Service,
-    ServiceArea,
     ServiceAtLocation,
     ServiceNeed,
 )
@@ -40,31 +38,6 @@ class Position:
 
 
 START: Final = Position(0)
-
-
-@dataclass(frozen=True, slots=True)
-class AreaRow:
-    """Where a service works: a country, one admin-1 area of it, or a circle in degrees and km."""
-
-    country: str | None
-    admin1: str | None
-    latitude: float | None = None
-    longitude: float | None = None
-    radius_km: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One service as the match index sees it. A confidential one has its zone's point and no other."""
-
-    service_id: UUID
-    status: str
-    offered_until: date | None
-    remote: bool
-    country: str | None
-    needs: frozenset[str]
-    points: tuple[tuple[float, float], ...]
-    areas: tuple[AreaRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +87,9 @@ def _position(row: Row[int, UUID, datetime] | None) -> Position:
     return Position(row.sequence, row.service_id, row.at) if row else START
 
 
-def load_index_rows(session: Session, ids: Collection[UUID] | None) -> list[IndexRow]:
-    """The services of these ids that exist, of any status; all services for None."""
-    return [row for part in _parts(ids) for row in _index_rows(session, part)]
-
-
 def load_text_rows(session: Session, ids: Collection[UUID] | None) -> list[TextRow]:
     """The services of these ids that exist and are active; all active services for None."""
     return [row for part in _parts(ids) for row in _text_rows(session, part)]
-
-
-def _index_rows(session: Session, ids: list[UUID] | None) -> Iterator[IndexRow]:
-    needs, points, areas = _needs(session, ids), _points(session, ids), _areas(session, ids)
-    query = select(Service.id, Service.status, Service.offered_until, Service.remote, Service.country,
-                   Service.confidential, Service.zone_latitude, Service.zone_longitude)
-    for s in session.execute(_only(query, Service.id, ids)):
-        zone = ((s.zone_latitude, s.zone_longitude),) if _on_globe(s.zone_latitude, s.zone_longitude) else ()
-        yield IndexRow(
-            service_id=s.id, status=s.status, offered_until=s.offered_until, remote=s.remote, country=s.country,
-            needs=frozenset(need for need, _ in needs.get(s.id, ())),
-            points=zone if s.confidential else points.get(s.id, ()), areas=tuple(areas.get(s.id, ())))
 
 
 def _text_rows(session: Session, ids: list[UUID] | None) -> Iterator[TextRow]:
@@ -174,44 +130,6 @@ def _needs(session: Session, ids: list[UUID] | None) -> dict[UUID, list[tuple[st
     return _grouped(session.execute(_only(query, ServiceNeed.service_id, ids)))
 
 
-def _points(session: Session, ids: list[UUID] | None) -> dict[UUID, tuple[tuple[float, float], ...]]:
-    """Exact points; for a service without any, its towns' points."""
-    query = (
-        select(ServiceAtLocation.service_id, Location.latitude, Location.longitude, Location.near_latitude,
-               Location.near_longitude)
-        .join(Location, Location.id == ServiceAtLocation.location_id)
-        .join(Service, Service.id == ServiceAtLocation.service_id).where(~Service.confidential)
-        .order_by(ServiceAtLocation.id)
-    )
-    exact, near = defaultdict(list), defaultdict(list)
-    for service_id, lat, lon, near_lat, near_lon in session.execute(_only(query, ServiceAtLocation.service_id, ids)):
-        if _on_globe(lat, lon):
-            exact[service_id].append((lat, lon))
-        elif _on_globe(near_lat, near_lon):
-            near[service_id].append((near_lat, near_lon))
-    return {service_id: tuple(points) for service_id, points in (near | exact).items()}
-
-
-def _areas(session: Session, ids: list[UUID] | None) -> dict[UUID, list[AreaRow]]:
-    """Areas that were resolved to a place. A circle of a confidential service is left out: its centre may be it."""
-    query = (
-        select(Service.id, Service.confidential, ServiceArea.country, ServiceArea.admin1, ServiceArea.latitude,
-               ServiceArea.longitude, ServiceArea.radius_km)
-        .select_from(ServiceArea)
-        .outerjoin(ServiceAtLocation, ServiceAtLocation.id == ServiceArea.service_at_location_id)
-        .join(Service, or_(Service.id == ServiceArea.service_id, Service.id == ServiceAtLocation.service_id))
-        .order_by(ServiceArea.id)
-    )
-    areas = defaultdict(list)
-    for service_id, confidential, country, admin1, lat, lon, radius in session.execute(_only(query, Service.id, ids)):
-        if lat is not None or lon is not None or radius is not None:
-            if not confidential and _on_globe(lat, lon) and radius is not None:
-                areas[service_id].append(AreaRow(None, None, lat, lon, radius))
-        elif country:
-            areas[service_id].append(AreaRow(country, admin1))
-    return areas
-
-
 def _place_names(session: Session, ids: list[UUID] | None) -> dict[UUID, set[str]]:
     query = (
         select(ServiceAtLocation.service_id, Location.name, Location.near_name, Address.city, Address.state_province)
@@ -231,8 +149,3 @@ def _grouped(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
     for service_id, *values in rows:
         grouped[service_id].append(tuple(values))
     return grouped
-
-
-def _on_globe(latitude: float | None, longitude: float | None) -> bool:
-    return (latitude is not None and longitude is not None and math.isfinite(latitude) and math.isfinite(longitude)
-            and abs(latitude) <= 90 and abs(longitude) <= 180)

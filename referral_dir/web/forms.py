@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from referral_dir.desk import find
 from referral_dir.domain.errors import Invalid
-from referral_dir.domain.matching import Need
+from referral_dir.domain.need import Need
 
 Form = MultiDict[str, str]
 

@@ -13,7 +13,7 @@ from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import choices
-from referral_dir.domain.matching import Area
+from referral_dir.domain.need import LARGEST_RADIUS_KM, Area
 from referral_dir.domain.notices import languages as notice_languages
 from referral_dir.domain.notices import notice
 from referral_dir.domain.vocabulary import AgeBand, ConsentMethod, Gender, HandoffAction, Priority, Reason, Role
@@ -191,7 +191,7 @@ def find_for_case(case_id: UUID) -> ResponseReturnValue:
     radius = forms.number(request.form, "radius_km", errors, whole=False) or find.DEFAULT_RADIUS_KM
     with writing() as session:
         found = cases.own_case(session, actor(), case_id)
-        need = cases.need_of(found, radius_km=min(max(radius, 1.0), find.LARGEST_RADIUS_KM))
+        need = cases.need_of(found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM))
         answer = find.match_services(session, edge().indexes, actor(), need, now())
     return render_template("officer/case_results.html", case=found, answer=answer)
 

@@ -7,9 +7,8 @@ from flask_login import current_user
 
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
-from referral_dir.domain.availability import count_text
+from referral_dir.domain.availability import age_text, count_text
 from referral_dir.domain.consent import IDENTIFYING_FIELDS, INTERPRETERS
-from referral_dir.domain.matching import age_text
 from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short

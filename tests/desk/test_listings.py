@@ -37,7 +37,7 @@ def test_an_edit_from_an_older_page_is_refused_and_nothing_is_written_over(store
     with pytest.raises(WrongState), transaction(store) as session:
         listings.change_listing(session, cast.carl, cast.clinic, 1, {"name": "Another"}, NOW)
     with reading(store) as session:
-        [row] = candidates.load_candidates(session, {cast.clinic: False})
+        [row] = candidates.load_candidates(session, [cast.clinic])
         assert (row.name, row.languages, row.minimum_age) == (edit["name"], {"ht", "ar"}, 18)
         assert {(r.criterion, r.code, r.effect) for r in row.eligibility} == {
             ("gender", "female", "serves"), ("nationality", "SY", "excludes")}
@@ -72,5 +72,5 @@ def test_becoming_confidential_seals_the_address_and_removes_it_everywhere(store
         address, point = secret_queries.open_place(session, cast.clinic)
         assert address is not None
         assert (address["address_1"], point) == ("77 Canary Street", (25.123456, -80.654321))
-        [row] = candidates.load_candidates(session, {cast.clinic: False})
+        [row] = candidates.load_candidates(session, [cast.clinic])
         assert row.points == ((MIAMI.latitude, MIAMI.longitude),)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from referral_dir.domain import availability, consent, handoff, matching
 from referral_dir.domain.access import ACTIONS, Actor, allowed, require
 from referral_dir.domain.availability import Capacity, CapacityState
+from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, Refused, WrongState
-from referral_dir.domain.matching import Area, Candidate, EligibilityRule, Need, Via
+from referral_dir.domain.interpreting import Via
+from referral_dir.domain.need import Area, Candidate, EligibilityRule, Need, ServedArea
 from referral_dir.domain.needs import expand
 from referral_dir.domain.opening import OpenState, Schedule, opening, opens_by
 from referral_dir.domain.reference import ALPHABET, new_reference, short
@@ -250,8 +252,8 @@ def test_an_open_interpreter_makes_the_language_met_and_is_named() -> None:
 
 def test_remote_and_covering_services_count_although_they_are_far() -> None:
     far = ((60.0, 10.0),)
-    found = matching.rank(need(), [candidate(points=far, remote=True), candidate(points=far, covers_place=True)], [],
-                          NOW)
+    afar = [candidate(points=far, remote=True), candidate(points=far, areas=(ServedArea("US"),))]
+    found = matching.rank(need(), afar, [], NOW)
     assert len(found.matches) == 2
 
 
@@ -269,11 +271,11 @@ def test_equal_input_gives_equal_order_however_it_is_shuffled(rows: list[tuple[f
 
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180))
 def test_distance_is_symmetric_and_never_more_than_half_the_earth(a: float, b: float, c: float, d: float) -> None:
-    one, other = matching.haversine_km(a, b, c, d), matching.haversine_km(c, d, a, b)
+    one, other = haversine_km(a, b, c, d), haversine_km(c, d, a, b)
     assert one == pytest.approx(other, abs=1e-6)
     assert 0 <= one <= 20016
 
 
 def test_distance_is_right_across_the_date_line_and_at_the_pole() -> None:
-    assert matching.haversine_km(0, 179.9, 0, -179.9) == pytest.approx(22.24, abs=0.1)
-    assert matching.haversine_km(90, 0, 90, 123) == pytest.approx(0, abs=1e-6)
+    assert haversine_km(0, 179.9, 0, -179.9) == pytest.approx(22.24, abs=0.1)
+    assert haversine_km(90, 0, 90, 123) == pytest.approx(0, abs=1e-6)

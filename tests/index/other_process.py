@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from invented_directory import Directory
 
+from referral_dir.domain.need import Need
+from referral_dir.domain.vocabulary import Place
 from referral_dir.index.feed import catch_up
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import TextQuery, open_text_index
@@ -16,6 +19,7 @@ from referral_dir.store import Store, make_engine, reading
 from referral_dir.store.crypto import KeyRing
 
 HERE = (25.7743, -80.1937)
+NEED = Need({"legal": frozenset({"legal"})}, Place("Miami", "US", *HERE), radius_km=10)
 
 
 class Process:
@@ -38,7 +42,7 @@ class Process:
     def matches(self) -> int:
         with reading(self.store) as session:
             catch_up(session, self.match, self.text)
-        return len(self.match.candidates([frozenset({"legal"})], *HERE, 10, "US", None))
+        return self.match.propose(NEED, datetime.now(UTC), matches=5, near_misses=0).total
 
 
 def serve(folder: Path, pipe: Connection) -> None:

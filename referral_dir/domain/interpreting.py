@@ -1,0 +1,124 @@
+"""Speaking: the languages of a service, its own interpretation, or an interpreter who is free now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from referral_dir.domain import availability
+from referral_dir.domain.availability import CapacityState
+from referral_dir.domain.need import Candidate, Criterion, Need, Verdict
+from referral_dir.domain.opening import OpenState, opening
+from referral_dir.domain.reach import distance_km, is_avoided, is_everywhere
+from referral_dir.domain.tongues import FIT, Fluency, fluency, speaks
+
+INTERPRETED_FIT = 0.6
+LANGUAGE_UNKNOWN_FIT = 0.3
+WRITTEN = "interpretation.documents"
+
+
+class Via(StrEnum):
+    """How the person and the service can speak."""
+
+    DIRECT = "direct"
+    INTERPRETER = "interpreter"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageMatch:
+    """How they can speak: in `code`, `via` whom."""
+
+    code: str | None
+    via: Via
+    interpreter: Candidate | None = None
+
+
+def interprets(need_code: str) -> bool:
+    """Whether a service for this need lends its voice (a translator of documents does not)."""
+    return need_code == "interpretation" or (need_code.startswith("interpretation.") and need_code != WRITTEN)
+
+
+def choose_interpreters(need: Need, interpreters: Sequence[Candidate], now: datetime) -> dict[str, Candidate]:
+    """For each asked language the interpretation service to use: open, with capacity, near enough or remote."""
+    chosen: dict[str, Candidate] = {}
+    for code in need.languages:
+        fit = [(i, opening(i.schedules, i.timezone, now).state) for i in interpreters
+               if speaks(i.languages, code) and can_interpret(need, i, now)]
+        ready = [(i, state) for i, state in fit if state is not OpenState.CLOSED]
+        if ready:
+            chosen[code] = min(ready, key=lambda pair: _order(need, pair[0], pair[1], now))[0]
+    return chosen
+
+
+def can_interpret(need: Need, interpreter: Candidate, now: datetime) -> bool:
+    """A confirmed, safe interpreter who is not full and can be there or on the phone.
+
+    Only a person knows whether an interpreter may be lent out: a suggested need is not enough.
+    """
+    if interpreter.status != "active" or not any(interprets(code) for code in interpreter.confirmed_needs):
+        return False
+    if availability.ended(interpreter.offered_until, now) or not is_safe(need, interpreter):
+        return False
+    if availability.state(interpreter.capacity, 1, now) is CapacityState.FULL:
+        return False
+    distance = distance_km(need, interpreter)
+    return is_everywhere(interpreter, need.place) or (distance is not None and distance <= need.radius_km)
+
+
+def is_safe(need: Need, candidate: Candidate) -> bool:
+    """The hard rules on whom and where the person must not meet."""
+    if candidate.organization_id in need.excluded_organizations or is_avoided(need.excluded_areas, candidate):
+        return False
+    return not any(rule.criterion == "community" and rule.effect == "serves"
+                   and rule.code in need.excluded_communities for rule in candidate.eligibility)
+
+
+def _order(need: Need, interpreter: Candidate, state: OpenState, now: datetime) -> tuple[bool, bool, float, str]:
+    confirmed = availability.state(interpreter.capacity, 1, now) is CapacityState.AVAILABLE
+    distance = 0.0 if is_everywhere(interpreter, need.place) else (distance_km(need, interpreter) or 0.0)
+    return (state is not OpenState.OPEN, not confirmed, distance, str(interpreter.service_id))
+
+
+def language_criterion(need: Need, candidate: Candidate,
+                       interpreters: Mapping[str, Candidate]) -> tuple[LanguageMatch, Criterion]:
+    """The best way to speak, and its verdict: directly, in a near language, through an interpreter, or unknown."""
+    def answer(match: LanguageMatch, verdict: Verdict, detail: str, fit: float) -> tuple[LanguageMatch, Criterion]:
+        return match, Criterion("language", verdict, detail, fit)
+
+    found = _spoken(need, candidate)
+    if Fluency.DIRECT in found:
+        asked, _ = found[Fluency.DIRECT]
+        return answer(LanguageMatch(asked, Via.DIRECT), Verdict.MET, f"Speaks {asked}", FIT[Fluency.DIRECT])
+    if Fluency.SAME in found:
+        asked, own = found[Fluency.SAME]
+        return answer(LanguageMatch(own, Via.DIRECT), Verdict.MET,
+                      f"Speaks {own}, which speakers of {asked} understand", FIT[Fluency.SAME])
+    if candidate.own_interpretation:
+        return answer(LanguageMatch(need.languages[0] if need.languages else None, Via.INTERPRETER), Verdict.MET,
+                      f"Has interpretation: {candidate.own_interpretation}", INTERPRETED_FIT)
+    for code in need.languages:
+        interpreter = interpreters.get(code)
+        if interpreter and interpreter.service_id != candidate.service_id:
+            return answer(LanguageMatch(code, Via.INTERPRETER, interpreter), Verdict.MET,
+                          f"{code} through {interpreter.name}", INTERPRETED_FIT)
+    if Fluency.ASK in found:
+        asked, own = found[Fluency.ASK]
+        return answer(LanguageMatch(own, Via.UNKNOWN), Verdict.UNKNOWN,
+                      f"Speaks {own}: ask whether the person, who speaks {asked}, understands it", FIT[Fluency.ASK])
+    wanted = " or ".join(need.languages)
+    if not candidate.languages:
+        return answer(LanguageMatch(None, Via.UNKNOWN), Verdict.UNKNOWN, f"Ask whether they speak {wanted}",
+                      LANGUAGE_UNKNOWN_FIT)
+    known = ", ".join(sorted(candidate.languages))
+    return answer(LanguageMatch(None, Via.UNKNOWN), Verdict.UNMET,
+                  f"{wanted} is not among its languages ({known}) and no interpreter was found", 0.0)
+
+
+def _spoken(need: Need, candidate: Candidate) -> dict[Fluency, tuple[str, str]]:
+    """Per level the first asked language that is answered so, and the offered one that does."""
+    found: dict[Fluency, tuple[str, str]] = {}
+    for asked in need.languages:
+        for own in sorted(candidate.languages):
+            found.setdefault(fluency(own, asked), (asked, own))
+    return found

@@ -1,0 +1,72 @@
+"""Where: who may be offered at a place at all, and how near it is."""
+
+from referral_dir.domain.distance import haversine_km
+from referral_dir.domain.need import Area, Candidate, Criterion, Need, ServedArea, Verdict
+from referral_dir.domain.vocabulary import Place
+
+HALF_DISTANCE_KM = 15.0
+REMOTE_NEARNESS = 0.5
+PLACE_UNKNOWN_NEARNESS = 0.1
+
+
+def area_key(country: str, admin1: str | None) -> str:
+    """One text for a country, or for one area of it."""
+    return f"{country}/{(admin1 or '').strip().casefold()}"
+
+
+def covers(area: ServedArea, place: Place) -> bool:
+    """Whether the place lies in the area."""
+    if area.radius_km is not None and area.latitude is not None and area.longitude is not None:
+        return haversine_km(place.latitude, place.longitude, area.latitude, area.longitude) <= area.radius_km
+    if not area.country or not place.country:
+        return False
+    return area_key(area.country, area.admin1) in (area_key(place.country, None),
+                                                   area_key(place.country, place.admin1))
+
+
+def is_everywhere(candidate: Candidate, place: Place) -> bool:
+    """Served wherever it is: the place lies in one of its areas, or it works by phone and names none."""
+    if candidate.areas:
+        return any(covers(area, place) for area in candidate.areas)
+    return candidate.remote
+
+
+def distance_km(need: Need, candidate: Candidate) -> float | None:
+    """To its nearest point, to 0.1 km; None where no point is known."""
+    if not candidate.points:
+        return None
+    here = need.place.latitude, need.place.longitude
+    return round(min(haversine_km(*here, *point) for point in candidate.points), 1)
+
+
+def is_in_reach(need: Need, candidate: Candidate, distance: float | None) -> bool:
+    """A hard rule: near enough to be at least a near miss, served here anyway, or of unknown place in this country."""
+    if (distance is not None and distance <= need.reach_km) or is_everywhere(candidate, need.place):
+        return True
+    unplaced = not candidate.points and not candidate.areas and not candidate.remote
+    return unplaced and candidate.country is not None and candidate.country == need.place.country
+
+
+def is_avoided(areas: tuple[Area, ...], candidate: Candidate) -> bool:
+    """A hard rule: one of its points (its zone's, for a confidential service) lies in an area to avoid."""
+    return any(haversine_km(lat, lon, area.latitude, area.longitude) <= area.radius_km
+               for area in areas for lat, lon in candidate.points)
+
+
+def place_criterion(need: Need, candidate: Candidate, distance: float | None) -> Criterion:
+    """How far, or how else."""
+    where = f"zone {candidate.zone}" if candidate.confidential else need.place.name
+    nearness = 0.0 if distance is None else 1 / (1 + distance / HALF_DISTANCE_KM)
+    if distance is not None and distance <= need.radius_km:
+        if candidate.confidential:
+            return Criterion("distance", Verdict.MET, f"Confidential address, {where}", nearness)
+        roughly = "about " if candidate.place_precision != "exact" else ""
+        return Criterion("distance", Verdict.MET, f"{roughly}{distance:g} km from {where}", nearness)
+    if is_everywhere(candidate, need.place):
+        how = "Works by phone or online" if candidate.remote else f"Covers {need.place.name}"
+        return Criterion("distance", Verdict.MET, how, max(REMOTE_NEARNESS, nearness))
+    if distance is None:
+        return Criterion("distance", Verdict.UNKNOWN, "Its place is not known: ask where it is",
+                         PLACE_UNKNOWN_NEARNESS)
+    return Criterion("distance", Verdict.UNMET,
+                     f"{distance:g} km away, beyond the {need.radius_km:g} km asked for", nearness)

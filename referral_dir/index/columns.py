@@ -1,0 +1,244 @@
+"""Services as columns: a sorted main part found by place, and a small part with what has changed since.
+
+A row is a service at one of its points, or without any. Changes that leave the place alone are written into the row;
+others append a new row and empty the old one. When the added part grows, both are sorted into one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from referral_dir.domain.distance import STEPS_PER_DEGREE
+from referral_dir.domain.interpreting import interprets
+from referral_dir.domain.need import Candidate
+from referral_dir.domain.needs import needs as all_needs
+from referral_dir.index import grid
+from referral_dir.index.tables import (
+    PLACED,
+    AreaSets,
+    LanguageSets,
+    OpeningHours,
+    Profiles,
+    Table,
+    Units,
+    profile_of,
+)
+
+# Per row, in bytes: 8 key, 4 latitude, 16 needs, 16 id, 30 numbers and counts; 4 more for the order by id.
+COLUMNS: Final[Mapping[str, str]] = {
+    "key": "i8", "latitude": "i4", "needs": "u8", "confirmed": "u8", "high": "u8", "low": "u8", "languages": "i4",
+    "profile": "i4", "areas": "i4", "organization": "i4", "hours": "i4", "unit": "i2", "available": "i4",
+    "updated": "i8", "several": "?",
+}
+_IN_PLACE: Final = tuple(name for name in COLUMNS if name not in ("key", "latitude", "areas", "several"))
+SMALLEST_TAIL: Final = 2048
+_LOW: Final = (1 << 64) - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class Tables:
+    """What rows share by number."""
+
+    languages: LanguageSets = field(default_factory=LanguageSets)
+    profiles: Profiles = field(default_factory=Profiles)
+    areas: AreaSets = field(default_factory=AreaSets)
+    hours: OpeningHours = field(default_factory=OpeningHours)
+    units: Units = field(default_factory=Units)
+    organizations: Table[UUID] = field(default_factory=Table)
+
+
+class Columns:
+    """All services that may be proposed. Not safe for threads: MatchIndex holds the lock."""
+
+    def __init__(self, main: Mapping[str, NDArray[Any]], tables: Tables, by_id: NDArray[np.int32] | None = None,
+                 *, is_sorted: bool = False) -> None:
+        self.tables = tables
+        order = slice(None) if is_sorted else np.argsort(main["key"], kind="stable")
+        self.sorted = len(main["key"])
+        self.count = self.sorted
+        spare = max(SMALLEST_TAIL, self.sorted // 64)
+        self.data = {name: np.empty(self.sorted + spare, dtype=kind) for name, kind in COLUMNS.items()}
+        for name, values in main.items():
+            self.data[name][:self.sorted] = values[order]
+        self.by_id = np.argsort(self.data["high"][:self.sorted], kind="stable").astype(np.int32) \
+            if by_id is None else by_id
+        self._tail: dict[int, list[int]] = {}
+        self._lends_voice = need_mask(code for code in all_needs() if interprets(code))
+        self._added_interpreters: list[int] = []
+        self._find_lists()
+
+    def _find_lists(self) -> None:
+        """Rows that are found by area, in the order of their area set; and those of interpreters."""
+        areas = self.data["areas"][:self.sorted]
+        rows = np.flatnonzero(areas != PLACED)
+        self._elsewhere = rows[np.argsort(areas[rows], kind="stable")].astype(np.int32)
+        self._elsewhere_areas = areas[self._elsewhere]
+        self._interpreters = np.flatnonzero(self.data["confirmed"][:self.sorted] & self._lends_voice)
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> "Columns":
+        """Built from services as the store has them."""
+        tables = Tables()
+        rows = [row for c in candidates for row in encode(c, tables)]
+        return cls({name: np.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()}, tables)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.data[name]
+
+    @property
+    def bytes_per_row(self) -> float:
+        """What a service costs in memory, tables included roughly by their arrays."""
+        arrays = [*self.data.values(), self.by_id, self._elsewhere, self._elsewhere_areas]
+        return sum(a.nbytes for a in arrays) / max(1, self.sorted)
+
+    # Changes
+
+    def apply(self, service_id: UUID, candidate: Candidate | None) -> bool:
+        """Take in a service as it is now; None, or one that is not in service, takes it out.
+
+        True where a place was taken out that may have to be forgotten elsewhere too.
+        """
+        had = self.rows_of(service_id.int)
+        new = encode(candidate, self.tables) if candidate is not None else []
+        if len(had) == len(new) and all(self._is_same_place(row, values) for row, values in zip(had, new, strict=True)):
+            for row, values in zip(had, new, strict=True):
+                for name in _IN_PLACE:
+                    self.data[name][row] = values[name]
+                self._note_interpreter(row, values)
+            return False
+        for row in had:
+            self.data["needs"][row] = 0
+        self._tail.pop(service_id.int, None)
+        for values in new:
+            self._append(service_id.int, values)
+        return bool(had)
+
+    def _is_same_place(self, row: int, values: Mapping[str, Any]) -> bool:
+        return all(self.data[name][row] == values[name] for name in ("key", "latitude", "areas", "several"))
+
+    def _append(self, service_id: int, values: Mapping[str, Any]) -> None:
+        if self.count == len(self.data["key"]):
+            self._merge()
+        for name, value in values.items():
+            self.data[name][self.count] = value
+        self._tail.setdefault(service_id, []).append(self.count)
+        self._note_interpreter(self.count, values)
+        self.count += 1
+
+    def _note_interpreter(self, row: int, values: Mapping[str, Any]) -> None:
+        if values["confirmed"] & self._lends_voice:
+            self._added_interpreters.append(row)
+
+    def _merge(self) -> None:
+        """Sort the added rows in, and leave out the emptied ones."""
+        kept = np.flatnonzero(self.data["needs"][:self.count])
+        other = Columns({name: values[kept] for name, values in self.data.items()}, self.tables)
+        self.__dict__.update(other.__dict__)
+
+    def rows_of(self, service_id: int) -> list[int]:
+        """The living rows of a service (its id as a number)."""
+        found = list(self._tail.get(service_id, ()))
+        high, low = self.data["high"], self.data["low"]
+        wanted_high, wanted_low = np.uint64(service_id >> 64), np.uint64(service_id & _LOW)
+        at = int(np.searchsorted(high[:self.sorted], wanted_high, sorter=self.by_id))
+        while at < self.sorted:
+            row = int(self.by_id[at])
+            if high[row] != wanted_high:
+                break
+            if low[row] == wanted_low and self.data["needs"][row]:
+                found.append(row)
+            at += 1
+        return sorted(found)
+
+    # Finding rows
+
+    def near(self, latitude: float, longitude: float, radius_km: float, mask: np.uint64) -> Rows:
+        """Rows with a point within the radius or a little beyond, for one of the needs in the mask."""
+        lows, highs = grid.stretches(latitude, longitude, radius_km)
+        key = self.data["key"][:self.sorted]
+        starts = np.searchsorted(key, lows)
+        ends = np.searchsorted(key, highs, side="right")
+        needs = self.data["needs"]
+        found = [np.flatnonzero(needs[start:end] & mask) + start
+                 for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if end > start]
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+    def elsewhere(self, area_sets: Iterable[int], mask: np.uint64) -> Rows:
+        """Rows of these area sets, for one of the needs in the mask."""
+        wanted = np.fromiter(area_sets, dtype=np.int32)
+        if not len(wanted) or not len(self._elsewhere):
+            return np.empty(0, dtype=np.int64)
+        starts = np.searchsorted(self._elsewhere_areas, wanted)
+        ends = np.searchsorted(self._elsewhere_areas, wanted, side="right")
+        rows = np.concatenate([self._elsewhere[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)])
+        wanted_rows: Rows = rows[(self.data["needs"][rows] & mask) != 0].astype(np.int64)
+        return wanted_rows
+
+    def added(self, mask: np.uint64) -> Rows:
+        """Rows that are not sorted in yet, for one of the needs in the mask."""
+        return np.flatnonzero(self.data["needs"][self.sorted:self.count] & mask) + self.sorted
+
+    def interpreters(self) -> Rows:
+        """Rows of those who lend their voice, confirmed by a person, wherever they are."""
+        rows = self._interpreters
+        if self._added_interpreters:
+            rows = np.union1d(rows, np.array(self._added_interpreters, dtype=np.int64))
+        living: Rows = rows[(self.data["needs"][rows] & self.data["confirmed"][rows] & self._lends_voice) != 0]
+        return living
+
+
+def need_mask(codes: Iterable[str]) -> np.uint64:
+    """The bits of these needs; codes that the tree does not have say nothing."""
+    mask = 0
+    for code in codes:
+        mask |= _bits().get(code, 0)
+    return np.uint64(mask)
+
+
+_NEED_BITS: dict[str, int] = {}
+
+
+def _bits() -> Mapping[str, int]:
+    if not _NEED_BITS:
+        if len(all_needs()) > 64:
+            raise ValueError("the match index holds 64 needs: widen its `needs` column before adding more")
+        _NEED_BITS.update({code: 1 << n for n, code in enumerate(all_needs())})
+    return _NEED_BITS
+
+
+def encode(c: Candidate, tables: Tables) -> list[dict[str, Any]]:
+    """A row per point; one row without any; none for what is never proposed (not in service, no known need)."""
+    needs = need_mask(c.needs)
+    if c.status != "active" or not needs:
+        return []
+    row: dict[str, Any] = {
+        "key": grid.NOWHERE, "latitude": 0, "needs": needs, "confirmed": need_mask(c.confirmed_needs),
+        "high": c.service_id.int >> 64, "low": c.service_id.int & _LOW,
+        "languages": tables.languages.number(c.languages), "profile": tables.profiles.number(profile_of(c)),
+        "areas": tables.areas.number(AreaSets.of(c)),
+        "organization": tables.organizations.number(c.organization_id),
+        "hours": tables.hours.number((c.schedules, c.timezone)),
+        "unit": 0, "available": 0, "updated": 0, "several": len(c.points) > 1,
+    }
+    if c.capacity is not None:
+        row |= {"unit": tables.units.number(c.capacity.unit), "available": c.capacity.available,
+                "updated": microseconds(c.capacity.updated)}
+    return [row | _placed(lat, lon) for lat, lon in c.points] or [row]
+
+
+def _placed(latitude: float, longitude: float) -> dict[str, int]:
+    lat, lon = round(latitude * STEPS_PER_DEGREE), round(longitude * STEPS_PER_DEGREE)
+    return {"key": ((lat + 90 * STEPS_PER_DEGREE) // grid.BAND << 33) | (lon + 180 * STEPS_PER_DEGREE), "latitude": lat}
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds since 1970 of an aware moment, exactly."""
+    return (at - _EPOCH) // _MICROSECOND

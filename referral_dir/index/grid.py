@@ -1,0 +1,79 @@
+"""Places as whole numbers, sorted so that a radius is a few stretches of rows.
+
+A row's key is its band of latitude, then its longitude. Rows in key order are cells of one band beside each other: a
+circle is at most two stretches per band (two where it crosses the date line), found by one binary search.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from referral_dir.domain.distance import EARTH_RADIUS_KM, STEPS_PER_DEGREE
+
+BAND: Final = 2_500_000  # a quarter of a degree, 28 km
+NOWHERE: Final = 1 << 62
+_SHIFT: Final = 33
+_LATITUDE_0: Final = 90 * STEPS_PER_DEGREE
+_LONGITUDE_0: Final = 180 * STEPS_PER_DEGREE
+_MASK: Final = (1 << _SHIFT) - 1
+# Two steps: what rounding to the grid may add.
+_SLACK_DEGREES: Final = 2e-7
+
+
+def steps(degrees: Any) -> NDArray[np.int64]:
+    """Degrees in steps of 1e-7."""
+    return np.rint(np.asarray(degrees, dtype=np.float64) * STEPS_PER_DEGREE).astype(np.int64)
+
+
+def keys(latitude: NDArray[np.int64], longitude: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The keys of points in steps."""
+    return ((latitude + _LATITUDE_0) // BAND << _SHIFT) | (longitude + _LONGITUDE_0)
+
+
+def longitudes(key: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The longitudes in steps that the keys hold."""
+    return (key & _MASK) - _LONGITUDE_0
+
+
+def stretches(latitude: float, longitude: float, radius_km: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last keys of stretches that hold every point within the radius, and some more.
+
+    The longitudes of a circle reach asin(sin r / cos latitude) to either side, all round where it holds a pole
+    (J. P. Snyder, Map Projections, 1987, eq. 5-3).
+    """
+    angle = min(radius_km / EARTH_RADIUS_KM, math.pi)
+    reach = math.degrees(angle) * (1 + 1e-9) + _SLACK_DEGREES
+    south, north = max(-90.0, latitude - reach), min(90.0, latitude + reach)
+    bands = np.arange((math.floor(south * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND,
+                      (math.ceil(north * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND + 1, dtype=np.int64) << _SHIFT
+    if north >= 90 or south <= -90:
+        spans = [(-180.0, 180.0)]
+    else:
+        ratio = min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(latitude)))
+        spans = _unwrapped(longitude, math.degrees(math.asin(ratio)) * (1 + 1e-9) + _SLACK_DEGREES)
+    lows = [bands + (math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0) for west, _ in spans]
+    highs = [bands + (math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0) for _, east in spans]
+    return (lows[0], highs[0]) if len(spans) == 1 else (np.concatenate(lows), np.concatenate(highs))
+
+
+def _unwrapped(longitude: float, reach: float) -> list[tuple[float, float]]:
+    west, east = longitude - reach, longitude + reach
+    if reach >= 180:
+        return [(-180.0, 180.0)]
+    if west < -180:
+        return [(-180.0, east), (west + 360, 180.0)]
+    if east > 180:
+        return [(-180.0, east - 360), (west, 180.0)]
+    return [(west, east)]
+
+
+def kilometres(latitude: float, longitude: float, latitudes: NDArray[Any],
+               longitudes_: NDArray[Any]) -> NDArray[np.float64]:
+    """Great-circle distances from a point (degrees) to many (steps): `domain.distance.haversine_km` over arrays."""
+    lat = np.radians(latitudes / STEPS_PER_DEGREE)
+    half = np.sin((lat - math.radians(latitude)) / 2) ** 2 + math.cos(math.radians(latitude)) * np.cos(lat) * np.sin(
+        np.radians(longitudes_ / STEPS_PER_DEGREE - longitude) / 2) ** 2
+    found: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(half)))
+    return found

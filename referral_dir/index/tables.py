@@ -1,0 +1,308 @@
+"""What many services share, kept once: sets of languages, profiles of eligibility, hours, areas, units.
+
+A row of the index holds a number into each table. A question is answered once per entry, not once per service, and
+an entry may hold any number of languages or rules: bits in as many 64-bit words as there are codes.
+"""
+
+from collections.abc import Hashable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from referral_dir.domain.availability import shelf_life, unit_kind
+from referral_dir.domain.need import Candidate, EligibilityRule, ServedArea
+from referral_dir.domain.opening import Opening, OpenState, Schedule, opening
+from referral_dir.domain.reach import area_key
+from referral_dir.domain.tongues import Fluency, fluency
+from referral_dir.domain.vocabulary import Place
+from referral_dir.index.grid import kilometres, steps
+
+FOREVER: Final = date.max.toordinal()
+CACHED_QUESTIONS: Final = 256
+_T = TypeVar("_T", bound=Hashable)
+
+
+class Growing:
+    """A NumPy array that is appended to."""
+
+    def __init__(self, dtype: Any, width: int = 0) -> None:
+        self._data = np.zeros((64, width) if width else 64, dtype=dtype)
+        self._count = 0
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """What has been appended."""
+        return self._data[:self._count]
+
+    def append(self, value: Any) -> None:
+        """One more; amortised."""
+        if self._count == len(self._data):
+            self._data = np.concatenate([self._data, np.zeros_like(self._data)])
+        self._data[self._count] = value
+        self._count += 1
+
+
+class Bits:
+    """Sets of codes, one row of bits each. Codes may be added at any time; rows widen."""
+
+    def __init__(self) -> None:
+        self.codes: dict[Hashable, int] = {}
+        self._rows = Growing(np.uint64, 1)
+
+    @property
+    def rows(self) -> NDArray[np.uint64]:
+        """[sets, words]."""
+        return self._rows.array
+
+    def append(self, members: Iterable[Hashable]) -> None:
+        """One more set."""
+        numbers = [self.codes.setdefault(code, len(self.codes)) for code in members]
+        words = len(self.codes) // 64 + 1
+        have = self._rows.array
+        if words > have.shape[1]:
+            wider = Growing(np.uint64, words)
+            for row in have:
+                wider.append(np.pad(row, (0, words - len(row))))
+            self._rows = wider
+        self._rows.append(self._mask(numbers))
+
+    def hit(self, members: Iterable[Hashable], rows: NDArray[Any] | slice = slice(None)) -> NDArray[np.bool_]:
+        """Which sets (all, or those of these numbers) hold one of the members."""
+        numbers = [self.codes[code] for code in members if code in self.codes]
+        table = self.rows[rows]
+        found = np.zeros(len(table), dtype=bool)
+        mask = self._mask(numbers)
+        for word in np.flatnonzero(mask):
+            found |= (table[:, word] & mask[word]) != 0
+        return found
+
+    def _mask(self, numbers: Iterable[int]) -> NDArray[np.uint64]:
+        mask = [0] * self._rows.array.shape[1]
+        for number in numbers:
+            mask[number // 64] |= 1 << number % 64
+        return np.array(mask, dtype=np.uint64)
+
+
+class Table(Generic[_T]):
+    """Distinct values, numbered in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.values: list[_T] = []
+        self._numbers: dict[_T, int] = {}
+
+    def number(self, value: _T) -> int:
+        """The value's number; a new one if it has none."""
+        found = self._numbers.get(value)
+        if found is None:
+            found = self._numbers[value] = len(self.values)
+            self.values.append(value)
+            self.added(value)
+        return found
+
+    def find(self, value: _T) -> int | None:
+        """The value's number, if it has one."""
+        return self._numbers.get(value)
+
+    def added(self, value: _T) -> None:
+        """Called once for every new value."""
+
+
+class LanguageSets(Table[frozenset[str]]):
+    """Sets of language tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bits = Bits()
+        self._empty = Growing(bool)
+        self._answers: dict[tuple[str, ...], NDArray[np.uint8]] = {}
+
+    def added(self, value: frozenset[str]) -> None:
+        self._bits.append(sorted(value))
+        self._empty.append(not value)
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which sets hold nothing."""
+        return self._empty.array
+
+    def levels(self, asked: tuple[str, ...]) -> NDArray[np.uint8]:
+        """Per set the best Fluency for any of the asked tags."""
+        found = self._answers.get(asked)
+        if found is not None and len(found) == len(self.values):
+            return found
+        found = np.zeros(len(self.values), dtype=np.uint8)
+        by_level: dict[Fluency, list[str]] = {Fluency.ASK: [], Fluency.SAME: [], Fluency.DIRECT: []}
+        for code in self._bits.codes:
+            level = max((fluency(str(code), each) for each in asked), default=Fluency.NONE)
+            if level:
+                by_level[level].append(str(code))
+        for level, codes in by_level.items():
+            found[self._bits.hit(codes)] = level
+        if len(self._answers) >= CACHED_QUESTIONS:
+            self._answers.clear()
+        self._answers[asked] = found
+        return found
+
+
+# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words, own interpretation
+Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool, bool]
+
+
+def profile_of(c: Candidate) -> Profile:
+    """What the rules of eligibility read of a service, and until when it is offered."""
+    return (c.offered_until.toordinal() if c.offered_until else FOREVER, c.minimum_age, c.maximum_age,
+            c.maximum_household, tuple((r.criterion, r.code, r.effect) for r in c.eligibility),
+            bool(c.eligibility_text) and not c.eligibility, bool(c.own_interpretation))
+
+
+class Profiles(Table[Profile]):
+    """Profiles by column. Rules are bits: of those served and of those excluded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until, self._household = Growing(np.int32), Growing(np.int32)
+        self._low, self._high, self._aged = Growing(np.float64), Growing(np.float64), Growing(bool)
+        self._text, self._own = Growing(bool), Growing(bool)
+        self.serves, self.excludes = Bits(), Bits()
+
+    def added(self, value: Profile) -> None:
+        until, low, high, household, rules, text, own = value
+        self._until.append(until)
+        self._low.append(low or 0)
+        self._high.append(np.inf if high is None else high)
+        self._aged.append(low is not None or high is not None)
+        self._household.append(household or 0)
+        self._text.append(text)
+        self._own.append(own)
+        self.serves.append([EligibilityRule(c, code, "") for c, code, effect in rules if effect == "serves"])
+        self.excludes.append([EligibilityRule(c, code, "") for c, code, effect in rules if effect == "excludes"])
+
+    def codes(self, criterion: str) -> list[Hashable]:
+        """Every known code of one criterion, served or excluded."""
+        return [r for bits in (self.serves, self.excludes) for r in bits.codes
+                if isinstance(r, EligibilityRule) and r.criterion == criterion]
+
+    @property
+    def until(self) -> NDArray[np.int32]:
+        """Last day on which it is offered, as an ordinal."""
+        return self._until.array
+
+    @property
+    def household(self) -> NDArray[np.int32]:
+        """Largest household; 0 where none is named."""
+        return self._household.array
+
+    @property
+    def ages(self) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+        """Whether ages are named, the lowest and the highest."""
+        return self._aged.array, self._low.array, self._high.array
+
+    @property
+    def text(self) -> NDArray[np.bool_]:
+        """Whether eligibility is told in words alone."""
+        return self._text.array
+
+    @property
+    def own_interpretation(self) -> NDArray[np.bool_]:
+        """Whether it has interpretation of its own."""
+        return self._own.array
+
+
+Hours = tuple[tuple[Schedule, ...], str | None]
+
+
+class OpeningHours(Table[Hours]):
+    """Hours with their time zone. What was found for a moment holds until the next opening or closing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: dict[int, tuple[datetime, datetime, Opening]] = {}
+
+    def opening(self, number: int, now: datetime) -> Opening:
+        """See domain.opening.opening."""
+        known = self._found.get(number)
+        if known and known[0] <= now < known[1]:
+            return known[2]
+        schedules, zone = self.values[number]
+        found = opening(schedules, zone, now)
+        until = found.closes if found.state is OpenState.OPEN else found.opens
+        self._found[number] = now, until.astimezone(UTC) if until else now + timedelta(hours=1), found
+        return found
+
+
+# ("areas", …) as the service names them; ("anywhere",) by phone; ("unplaced", country); () for a place of its own.
+AreaSet = tuple[Any, ...]
+PLACED: Final = 0
+
+
+class AreaSets(Table[AreaSet]):
+    """Where services work that are not found by distance alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._named: dict[str, list[int]] = {}
+        self._circle_of, self._circles = Growing(np.int32), Growing(np.float64, 3)
+        self.number(())
+
+    @staticmethod
+    def of(c: Candidate) -> AreaSet:
+        """The set of a service."""
+        if c.areas:
+            return ("areas", *sorted(set(c.areas), key=repr))
+        if c.remote:
+            return ("anywhere",)
+        return () if c.points else ("unplaced", c.country or "")
+
+    def added(self, value: AreaSet) -> None:
+        number = len(self.values) - 1
+        for area in value[1:] if value and value[0] == "areas" else ():
+            if isinstance(area, ServedArea) and area.radius_km is not None:
+                self._circle_of.append(number)
+                self._circles.append((*steps([area.latitude, area.longitude]), area.radius_km))
+            elif area.country:
+                self._named.setdefault(area_key(area.country, area.admin1), []).append(number)
+
+    def covering(self, place: Place) -> list[int]:
+        """Sets whose services serve the place wherever they are."""
+        found: set[int] = set()
+        if place.country:
+            for key in (area_key(place.country, None), area_key(place.country, place.admin1)):
+                found.update(self._named.get(key, ()))
+        anywhere = self.find(("anywhere",))
+        if anywhere is not None:
+            found.add(anywhere)
+        if len(self._circle_of.array):
+            lat, lon, radius = self._circles.array.T
+            far = kilometres(place.latitude, place.longitude, lat, lon)
+            found.update(self._circle_of.array[far <= radius].tolist())
+        return sorted(found)
+
+    def unplaced(self, country: str | None) -> list[int]:
+        """The set of services of unknown place in this country."""
+        number = self.find(("unplaced", country)) if country else None
+        return [] if number is None else [number]
+
+
+class Units(Table[str]):
+    """Units of capacity; number 0 is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shelf, self._bed = Growing(np.int64), Growing(bool)
+        self.number("")
+
+    def added(self, value: str) -> None:
+        self._shelf.append(shelf_life(value) // timedelta(microseconds=1))
+        self._bed.append(unit_kind(value) == "bed")
+
+    @property
+    def shelf_life(self) -> NDArray[np.int64]:
+        """Microseconds."""
+        return self._shelf.array
+
+    @property
+    def is_bed(self) -> NDArray[np.bool_]:
+        """Whether a household needs one each."""
+        return self._bed.array
