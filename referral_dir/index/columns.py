@@ -7,6 +7,7 @@ others append a new row and empty the old one. When the added part grows, both a
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +38,7 @@ COLUMNS: Final[Mapping[str, str]] = {
 }
 _IN_PLACE: Final = tuple(name for name in COLUMNS if name not in ("key", "latitude", "areas", "several"))
 SMALLEST_TAIL: Final = 2048
+FEW: Final = 20_000
 _LOW: Final = (1 << 64) - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -71,7 +73,7 @@ class Columns:
         self.by_id = np.argsort(self.data["high"][:self.sorted], kind="stable").astype(np.int32) \
             if by_id is None else by_id
         self._tail: dict[int, list[int]] = {}
-        self._lends_voice = need_mask(code for code in all_needs() if interprets(code))
+        self._lends_voice = need_mask(frozenset(code for code in all_needs() if interprets(code)))
         self._added_interpreters: list[int] = []
         self._find_lists()
 
@@ -167,9 +169,16 @@ class Columns:
         starts = np.searchsorted(key, lows)
         ends = np.searchsorted(key, highs, side="right")
         needs = self.data["needs"]
+        lengths = ends - starts
+        total = int(lengths.sum())
+        if total < FEW:
+            # One gather costs less than a call per stretch.
+            rows: Rows = np.arange(total) + (starts - lengths.cumsum() + lengths).repeat(lengths)
+            wanted: Rows = rows[(needs[rows] & mask) != 0]
+            return wanted
         found = [np.flatnonzero(needs[start:end] & mask) + start
                  for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if end > start]
-        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        return np.concatenate(found)
 
     def elsewhere(self, area_sets: Iterable[int], mask: np.uint64) -> Rows:
         """Rows of these area sets, for one of the needs in the mask."""
@@ -195,7 +204,8 @@ class Columns:
         return living
 
 
-def need_mask(codes: Iterable[str]) -> np.uint64:
+@lru_cache(maxsize=4096)
+def need_mask(codes: frozenset[str]) -> np.uint64:
     """The bits of these needs; codes that the tree does not have say nothing."""
     mask = 0
     for code in codes:

@@ -4,7 +4,6 @@ Every step is the rule of the same name there; a property test holds the two equ
 are allowed is dropped as soon as that is known.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,15 +22,19 @@ from referral_dir.domain.matching import (
     open_verdict,
     rests,
 )
-from referral_dir.domain.need import EligibilityRule, Need, Verdict
+from referral_dir.domain.need import Need, Verdict
 from referral_dir.domain.reach import HALF_DISTANCE_KM, PLACE_UNKNOWN_NEARNESS, REMOTE_NEARNESS
 from referral_dir.domain.tongues import FIT, Fluency
 from referral_dir.index import grid
 from referral_dir.index.columns import Columns, Rows, microseconds, need_mask
+from referral_dir.index.tables import INTERPRETED, SILENT
 
 # The rank rounds distances to 0.1 km: what is at most half of that farther may still count.
 ROUNDING_KM: Final = 0.051
 _LATEST_SECONDS: Final = -5 * 60
+# By Fluency, then SILENT and INTERPRETED.
+LANGUAGE_FITS: Final = np.array([*(FIT[level] for level in sorted(FIT)), LANGUAGE_UNKNOWN_FIT, INTERPRETED_FIT])
+_NO, _ASK = int(Fluency.NONE), int(Fluency.ASK)
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -42,7 +45,7 @@ class Judged:
 
     rows: Rows
     distance: Floats
-    unmet: NDArray[np.int64]
+    unmet: NDArray[np.int8]
     too_far: Flags
     score: Floats
 
@@ -53,34 +56,31 @@ class Question:
     def __init__(self, columns: Columns, need: Need, now: datetime) -> None:
         self.columns, self.tables, self.need, self.now = columns, columns.tables, need, now
         self.masks = [need_mask(codes) for codes in need.needs.values()]
-        self.any_need = np.bitwise_or.reduce(np.array(self.masks, dtype=np.uint64)) if self.masks else np.uint64(0)
+        self.any_need = need_mask(frozenset().union(*need.needs.values()))
         self.moment = microseconds(now.astimezone(UTC))
         covering = self.tables.areas.covering(need.place)
         self.covering = covering
         self._everywhere = np.zeros(len(self.tables.areas.values), dtype=bool)
         self._everywhere[covering] = True
 
-    def proposed(self, reach_km: float) -> tuple[Rows, Floats, Flags]:
-        """Rows that the hard rules allow, each service once, with their distance and whether they serve anywhere."""
+    def _rows(self, reach_km: float) -> Rows:
+        """Rows for one of the needs that may be in reach, each once; of one service there may be several."""
         c, place = self.columns, self.need.place
         near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, self.any_need)
-        if len(self.covering):
-            near = near[~self._everywhere[c["areas"][near]]]
-        groups = [near]
+        groups = [near[~self.everywhere(near)] if self.covering else near]
         elsewhere = [*self.covering, *self.tables.areas.unplaced(place.country)]
         if elsewhere:
             groups.append(c.elsewhere(elsewhere, self.any_need))
         if c.count > c.sorted:
             groups.append(c.added(self.any_need))
-        rows = np.concatenate(groups) if len(groups) > 1 else near
-        distance = self.distances(rows)
-        everywhere = self.everywhere(rows)
-        kept = (distance <= reach_km) | everywhere
-        unplaced = self.tables.areas.unplaced(place.country)
-        if unplaced:
-            kept |= c["areas"][rows] == unplaced[0]
-        kept &= self._nearest_of_several(rows, distance) & self.allowed(rows)
-        return (rows, distance, everywhere) if kept.all() else (rows[kept], distance[kept], everywhere[kept])
+        return np.concatenate(groups) if len(groups) > 1 else groups[0]
+
+    def _is_offered(self, rows: Rows, distance: Floats, everywhere: Flags, reach_km: float) -> Flags:
+        """The hard rules, for the nearest row of each service."""
+        kept: Flags = (distance <= reach_km) | everywhere
+        for unplaced in self.tables.areas.unplaced(self.need.place.country):
+            kept |= self.columns["areas"][rows] == unplaced
+        return kept & self._nearest_of_several(rows, distance) & self.allowed(rows)
 
     def distances(self, rows: Rows) -> Floats:
         """Kilometres to 0.1; infinite where no point is known."""
@@ -95,7 +95,7 @@ class Question:
     def _nearest_of_several(self, rows: Rows, distance: Floats) -> Flags:
         c = self.columns
         kept = np.ones(len(rows), dtype=bool)
-        several = np.flatnonzero(c["several"][rows])
+        several = c["several"][rows].nonzero()[0]
         if len(several) > 1:
             high, low = c["high"][rows[several]], c["low"][rows[several]]
             order = np.lexsort((distance[several], low, high))
@@ -112,7 +112,7 @@ class Question:
         if known:
             kept &= ~np.isin(c["organization"][rows], known)
         if need.excluded_communities:
-            rules = [EligibilityRule("community", code, "") for code in need.excluded_communities]
+            rules = [("community", code) for code in need.excluded_communities]
             kept &= ~self.tables.profiles.serves.hit(rules)[c["profile"][rows]]
         for area in need.excluded_areas:
             kept &= ~self._lies_in(rows, area.latitude, area.longitude, area.radius_km)
@@ -145,46 +145,51 @@ class Question:
     # Criteria
 
     def judged(self, reach_km: float, allowed_unmet: int, *, interpreted: bool) -> Judged:
-        """All rows with at most so many unmet criteria, with their scores."""
-        rows, distance, everywhere = self.proposed(reach_km)
+        """All rows with at most so many unmet criteria, with their scores. What is cheap to ask is asked first."""
+        rows = self._rows(reach_km)
+        spoken = self._spoken(rows, interpreted)
+        unmet = (spoken == _NO).astype(np.int8)
+        if not allowed_unmet:
+            kept = (unmet == 0).nonzero()[0]
+            rows, spoken, unmet = rows[kept], spoken[kept], unmet[kept]
+        if not len(rows):
+            return _NONE
+        refused, unknown = self._by_profile(rows)
+        unmet += refused
+        kept = (unmet <= allowed_unmet).nonzero()[0]
+        if not len(kept):
+            return _NONE
+        rows, spoken, unmet, unknown = rows[kept], spoken[kept], unmet[kept], unknown[kept]
+
+        distance, everywhere = self.distances(rows), self.everywhere(rows)
         within = distance <= self.need.radius_km
         unplaced = np.isinf(distance) & ~everywhere
         too_far = ~(within | everywhere | unplaced)
-        unmet, unknown = too_far.astype(np.int64), unplaced.astype(np.int64)
-        fits = {"distance": self._nearness(distance, within, everywhere, unplaced)}
-        if self.need.languages:
-            fits["language"], no, ask = self._language(rows, interpreted)
-            unmet += no
-            unknown += ask
-        kept = unmet <= allowed_unmet
-        state = rows, distance, too_far, unmet, unknown
-        if not kept.all():
-            state = tuple(values[kept] for values in state)  # type: ignore[assignment]
-            fits = {name: values[kept] for name, values in fits.items()}
-        rows, distance, too_far, unmet, unknown = state
-        fits["capacity"], fits["freshness"], no, ask = self._capacity(rows)
-        unmet += no
-        unknown += ask
-        others = [(self.has_ended(rows), None), self._declined(rows), self._open(rows), *self._eligibility(rows)]
-        for refused, unsaid in others:
-            if refused is not None:
-                unmet += refused
-            if unsaid is not None:
-                unknown += unsaid
-        kept = unmet <= allowed_unmet
-        if not kept.all():
-            rows, distance, too_far, unmet, unknown = (
-                rows[kept], distance[kept], too_far[kept], unmet[kept], unknown[kept])
-            fits = {name: values[kept] for name, values in fits.items()}
-        return Judged(rows, distance, unmet, too_far, self._score(rows, fits, unknown))
+        fit, freshness, full, stale = self._capacity(rows)
+        unmet += too_far
+        unmet += full
+        for no, ask in (self._declined(rows), self._open(rows)):
+            if no is not None:
+                unmet += no
+            if ask is not None:
+                unknown += ask
+        unknown += unplaced
+        unknown += stale
+        unknown += (spoken == _ASK) | (spoken == SILENT)
+        kept = ((unmet <= allowed_unmet) & self._is_offered(rows, distance, everywhere, reach_km)).nonzero()[0]
+        nearness = self._nearness(distance, within, everywhere, unplaced)
+        score = self._score(rows[kept], nearness[kept], LANGUAGE_FITS[spoken[kept]], fit[kept], freshness[kept],
+                            unknown[kept])
+        return Judged(rows[kept], distance[kept], unmet[kept], too_far[kept], score)
 
-    def _score(self, rows: Rows, fits: Mapping[str, Floats], unknown: NDArray[np.int64]) -> Floats:
+    def _score(self, rows: Rows, nearness: Floats, language: Floats, capacity: Floats, freshness: Floats,
+               unknown: NDArray[np.int8]) -> Floats:
         score: Floats = WEIGHTS["needs"] * self._needs(rows)
-        score = score + WEIGHTS["distance"] * fits["distance"]
-        score = score + WEIGHTS["language"] * fits.get("language", np.ones(len(rows)))
-        score = score + WEIGHTS["capacity"] * fits["capacity"]
-        score = score + WEIGHTS["freshness"] * fits["freshness"]
-        rounded: Floats = np.round(np.maximum(0.0, score - UNKNOWN_COST * unknown), 4).astype(np.float64)
+        score = score + WEIGHTS["distance"] * nearness
+        score = score + WEIGHTS["language"] * language
+        score = score + WEIGHTS["capacity"] * capacity
+        score = score + WEIGHTS["freshness"] * freshness
+        rounded: Floats = np.rint(np.maximum(0.0, score - UNKNOWN_COST * unknown) * 10_000) / 10_000
         return rounded
 
     def _needs(self, rows: Rows) -> Floats:
@@ -209,21 +214,16 @@ class Question:
             near[unplaced] = PLACE_UNKNOWN_NEARNESS
         return near
 
-    def _language(self, rows: Rows, interpreted: bool) -> tuple[Floats, Flags, Flags]:
-        sets = self.columns["languages"][rows]
-        level = self.tables.languages.levels(self.need.languages)[sets]
-        understood = level >= Fluency.SAME
-        helped = np.ones(len(rows), dtype=bool) if interpreted \
-            else self.tables.profiles.own_interpretation[self.columns["profile"][rows]]
-        met = understood | helped
-        silent = self.tables.languages.empty[sets]
-        asked = ~met & ((level == Fluency.ASK) | silent)
-        fit = np.where(level == Fluency.DIRECT, FIT[Fluency.DIRECT],
-                       np.where(understood, FIT[Fluency.SAME],
-                                np.where(helped, INTERPRETED_FIT,
-                                         np.where(level == Fluency.ASK, FIT[Fluency.ASK],
-                                                  np.where(silent, LANGUAGE_UNKNOWN_FIT, 0.0)))))
-        return fit, ~met & ~asked, asked
+    def _spoken(self, rows: Rows, interpreted: bool) -> NDArray[np.int8]:
+        """How they can speak: a Fluency, SILENT or INTERPRETED; DIRECT where no language was asked for."""
+        if not self.need.languages:
+            return np.full(len(rows), Fluency.DIRECT, dtype=np.int8)
+        level: NDArray[np.int8] = self.tables.languages.levels(self.need.languages)[self.columns["languages"][rows]]
+        wanting = (level <= _ASK) | (level == SILENT)
+        if not interpreted:
+            wanting &= self.tables.profiles.own_interpretation[self.columns["profile"][rows]]
+        level[wanting] = INTERPRETED
+        return level
 
     def _capacity(self, rows: Rows) -> tuple[Floats, Floats, Flags, Flags]:
         unit = self.columns["unit"][rows]
@@ -283,39 +283,54 @@ class Question:
         ask = np.array([v is Verdict.UNKNOWN for v in verdicts], dtype=bool)
         return no[inverse], ask[inverse]
 
-    def _eligibility(self, rows: Rows) -> list[tuple[Flags | None, Flags | None]]:
-        need, profiles = self.need, self.tables.profiles
+    def _by_profile(self, rows: Rows) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """How many criteria of the profile are unmet, and how many unknown."""
         numbers = self.columns["profile"][rows]
-        found: list[tuple[Flags | None, Flags | None]] = []
-        spoken = np.zeros(len(rows), dtype=bool)
+        every = len(self.tables.profiles.values)
+        if len(numbers) < every:
+            return self._eligibility(numbers)
+        unmet, unknown = self._eligibility(np.arange(every))
+        return unmet[numbers], unknown[numbers]
+
+    def _eligibility(self, numbers: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        need, profiles = self.need, self.tables.profiles
+        unmet = (profiles.until[numbers] < self.now.date().toordinal()).astype(np.int8)
+        unknown = np.zeros(len(numbers), dtype=np.int8)
+        spoken = np.zeros(len(numbers), dtype=bool)
         if need.ages is not None:
             aged, low, high = (values[numbers] for values in profiles.ages)
             youngest, oldest = need.ages
             outside = aged & ((oldest < low) | (youngest >= high + 1))
             inside = (low <= youngest) & (oldest < high + 1)
-            found.append((outside, aged & ~inside & ~outside))
+            unmet += outside
+            unknown += aged & ~inside & ~outside
             spoken |= aged
         if need.household > 1:
             largest = profiles.household[numbers]
-            found.append(((largest != 0) & (largest < need.household), None))
+            unmet += (largest != 0) & (largest < need.household)
             spoken |= largest != 0
         for criterion, code in (("gender", need.gender), ("nationality", need.nationality), ("status", need.status)):
             if code and code != "unknown":
                 no, ruled = self._coded(criterion, code, numbers)
-                found.append((no, None))
+                unmet += no
                 spoken |= ruled
         for code in need.accessibility:
-            rule = [EligibilityRule("accessibility", code, "")]
+            rule = [("accessibility", code)]
             no = profiles.excludes.hit(rule, numbers)
-            found.append((no, ~no & ~profiles.serves.hit(rule, numbers)))
+            unmet += no
+            unknown += ~no & ~profiles.serves.hit(rule, numbers)
             spoken[:] = True
-        found.append((None, profiles.text[numbers] & ~spoken))
-        return found
+        unknown += profiles.text[numbers] & ~spoken
+        return unmet, unknown
 
     def _coded(self, criterion: str, code: str, numbers: NDArray[Any]) -> tuple[Flags, Flags]:
         """Who is turned away, and who has a rule of this kind at all."""
         profiles = self.tables.profiles
-        every, this = profiles.codes(criterion), [EligibilityRule(criterion, code, "")]
+        every, this = profiles.codes(criterion), [(criterion, code)]
         served, excluded = profiles.serves.hit(every, numbers), profiles.excludes.hit(every, numbers)
         turned_away = profiles.excludes.hit(this, numbers) | (served & ~profiles.serves.hit(this, numbers))
         return turned_away, served | excluded
+
+
+_NONE: Final = Judged(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0, dtype=np.int8), np.empty(0, dtype=bool),
+                      np.empty(0))

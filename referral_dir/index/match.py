@@ -150,10 +150,12 @@ def _everything(session: Session) -> Iterator[Candidate]:
 
 def _best(columns: Columns, judged: Judged, chosen: Flags, count: int) -> tuple[Proposed, ...]:
     """Fewest unmet first, then by score, then by id."""
+    if not len(judged.rows):
+        return ()
     rows, score, unmet, distance = (values[chosen] for values in (
         judged.rows, judged.score, judged.unmet, judged.distance))
     # One number for both: scores are from 0 to 1 and end after four places.
-    order = np.rint(unmet * 100_000 - score * 10_000).astype(np.int64)
+    order = unmet.astype(np.int64) * 100_000 - np.rint(score * 10_000).astype(np.int64)
     if len(order) > count:
         last = np.partition(order, count - 1)[count - 1]
         kept = np.flatnonzero(order <= last)

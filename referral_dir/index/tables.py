@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from referral_dir.domain.availability import shelf_life, unit_kind
-from referral_dir.domain.need import Candidate, EligibilityRule, ServedArea
+from referral_dir.domain.need import Candidate, ServedArea
 from referral_dir.domain.opening import Opening, OpenState, Schedule, opening
 from referral_dir.domain.reach import area_key
 from referral_dir.domain.tongues import Fluency, fluency
@@ -20,7 +20,10 @@ from referral_dir.domain.vocabulary import Place
 from referral_dir.index.grid import kilometres, steps
 
 FOREVER: Final = date.max.toordinal()
-CACHED_QUESTIONS: Final = 256
+CACHED_LANGUAGES: Final = 256
+# Beside the levels of domain.tongues.Fluency, 0 to 3.
+SILENT: Final = 4
+INTERPRETED: Final = 5
 _T = TypeVar("_T", bound=Hashable)
 
 
@@ -70,19 +73,19 @@ class Bits:
 
     def hit(self, members: Iterable[Hashable], rows: NDArray[Any] | slice = slice(None)) -> NDArray[np.bool_]:
         """Which sets (all, or those of these numbers) hold one of the members."""
-        numbers = [self.codes[code] for code in members if code in self.codes]
-        table = self.rows[rows]
-        found = np.zeros(len(table), dtype=bool)
-        mask = self._mask(numbers)
-        for word in np.flatnonzero(mask):
-            found |= (table[:, word] & mask[word]) != 0
-        return found
+        table = self.rows
+        found: NDArray[np.bool_] | None = None
+        for word, bits in enumerate(self._mask(self.codes[code] for code in members if code in self.codes)):
+            if bits:
+                has = (table[:, word][rows] & np.uint64(bits)) != 0
+                found = has if found is None else found | has
+        return np.zeros(len(table[rows]), dtype=bool) if found is None else found
 
-    def _mask(self, numbers: Iterable[int]) -> NDArray[np.uint64]:
+    def _mask(self, numbers: Iterable[int]) -> list[int]:
         mask = [0] * self._rows.array.shape[1]
         for number in numbers:
             mask[number // 64] |= 1 << number % 64
-        return np.array(mask, dtype=np.uint64)
+        return mask
 
 
 class Table(Generic[_T]):
@@ -116,31 +119,32 @@ class LanguageSets(Table[frozenset[str]]):
         super().__init__()
         self._bits = Bits()
         self._empty = Growing(bool)
-        self._answers: dict[tuple[str, ...], NDArray[np.uint8]] = {}
+        self._answers: dict[str, NDArray[np.int8]] = {}
 
     def added(self, value: frozenset[str]) -> None:
         self._bits.append(sorted(value))
         self._empty.append(not value)
 
-    @property
-    def empty(self) -> NDArray[np.bool_]:
-        """Which sets hold nothing."""
-        return self._empty.array
+    def levels(self, asked: tuple[str, ...]) -> NDArray[np.int8]:
+        """Per set the best Fluency for any of the asked tags; SILENT where it holds nothing."""
+        first, *others = (self._of(code) for code in asked)
+        for other in others:
+            first = np.maximum(first, other)
+        return first
 
-    def levels(self, asked: tuple[str, ...]) -> NDArray[np.uint8]:
-        """Per set the best Fluency for any of the asked tags."""
+    def _of(self, asked: str) -> NDArray[np.int8]:
         found = self._answers.get(asked)
         if found is not None and len(found) == len(self.values):
             return found
-        found = np.zeros(len(self.values), dtype=np.uint8)
+        found = np.where(self._empty.array, SILENT, 0).astype(np.int8)
         by_level: dict[Fluency, list[str]] = {Fluency.ASK: [], Fluency.SAME: [], Fluency.DIRECT: []}
         for code in self._bits.codes:
-            level = max((fluency(str(code), each) for each in asked), default=Fluency.NONE)
+            level = fluency(str(code), asked)
             if level:
                 by_level[level].append(str(code))
         for level, codes in by_level.items():
             found[self._bits.hit(codes)] = level
-        if len(self._answers) >= CACHED_QUESTIONS:
+        if len(self._answers) >= CACHED_LANGUAGES:
             self._answers.clear()
         self._answers[asked] = found
         return found
@@ -166,6 +170,7 @@ class Profiles(Table[Profile]):
         self._low, self._high, self._aged = Growing(np.float64), Growing(np.float64), Growing(bool)
         self._text, self._own = Growing(bool), Growing(bool)
         self.serves, self.excludes = Bits(), Bits()
+        self._codes: dict[str, list[Hashable]] = {}
 
     def added(self, value: Profile) -> None:
         until, low, high, household, rules, text, own = value
@@ -176,13 +181,16 @@ class Profiles(Table[Profile]):
         self._household.append(household or 0)
         self._text.append(text)
         self._own.append(own)
-        self.serves.append([EligibilityRule(c, code, "") for c, code, effect in rules if effect == "serves"])
-        self.excludes.append([EligibilityRule(c, code, "") for c, code, effect in rules if effect == "excludes"])
+        self.serves.append([(c, code) for c, code, effect in rules if effect == "serves"])
+        self.excludes.append([(c, code) for c, code, effect in rules if effect == "excludes"])
+        for criterion, code, _ in rules:
+            known = self._codes.setdefault(criterion, [])
+            if (criterion, code) not in known:
+                known.append((criterion, code))
 
     def codes(self, criterion: str) -> list[Hashable]:
         """Every known code of one criterion, served or excluded."""
-        return [r for bits in (self.serves, self.excludes) for r in bits.codes
-                if isinstance(r, EligibilityRule) and r.criterion == criterion]
+        return self._codes.get(criterion, [])
 
     @property
     def until(self) -> NDArray[np.int32]:

@@ -1,0 +1,104 @@
+"""What every engine of the match benchmark offers, ours, and the answer by brute force."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from benchmarks.world import NOW, UNITS, World
+from referral_dir.domain import matching
+from referral_dir.domain.distance import STEPS_PER_DEGREE
+from referral_dir.domain.need import Need
+from referral_dir.index import grid
+from referral_dir.index.columns import Columns, Tables, need_mask
+from referral_dir.index.match import MatchIndex
+from referral_dir.store.feed import Position
+
+SHOWN: Final = 20
+_LOW: Final = (1 << 64) - 1
+Answer = list[tuple[int, float]]
+
+
+class Engine(Protocol):
+    """The best SHOWN services for a need by the score of domain/matching.py: (number, km), best first."""
+
+    name: str
+    build_s: float
+    bytes_per_service: float
+
+    def ask(self, need: Need) -> Answer:
+        """The answer, as the caller of this engine would read it."""
+
+    def close(self) -> None:
+        """Stop and remove what was started."""
+
+
+@dataclass
+class Ours:
+    """The product's index, asked as the product asks it."""
+
+    index: MatchIndex
+    build_s: float
+    bytes_per_service: float
+    name: str = "ours"
+
+    @classmethod
+    def build(cls, world: World, clock: Any) -> "Ours":
+        arrays = arrays_of(world)
+        started = clock()
+        columns = Columns(arrays, tables_of(world))
+        taken = clock() - started
+        index = MatchIndex()
+        index._columns, index._position = columns, Position(1)
+        return cls(index, taken, columns.bytes_per_row + tables_bytes(world) / len(world))
+
+    def ask(self, need: Need) -> Answer:
+        found = self.index.propose(need, NOW, matches=SHOWN, near_misses=0)
+        return [(each.service_id.int & _LOW, each.distance_km or 0.0) for each in found.matches]
+
+    def close(self) -> None:
+        return
+
+
+def arrays_of(world: World) -> dict[str, Any]:
+    """The index's columns for the world, unsorted."""
+    count = len(world)
+    numbers = np.arange(count, dtype=np.uint64)
+    return {
+        "key": grid.keys(world.latitude, world.longitude), "latitude": world.latitude, "needs": world.needs,
+        "confirmed": world.confirmed, "high": numbers * np.uint64(0x9E3779B97F4A7C15), "low": numbers,
+        "languages": world.languages, "profile": world.profiles, "areas": np.zeros(count, dtype=np.int32),
+        "organization": world.organizations, "hours": np.zeros(count, dtype=np.int32), "unit": world.units,
+        "available": world.available, "updated": world.updated, "several": np.zeros(count, dtype=bool)}
+
+
+def tables_of(world: World) -> Tables:
+    """The index's tables for the world."""
+    tables = Tables()
+    for languages in world.language_sets:
+        tables.languages.number(languages)
+    for profile in world.profile_list:
+        tables.profiles.number(profile)
+    for unit in UNITS:
+        tables.units.number(unit)
+    tables.hours.number(((), None))
+    return tables
+
+
+def tables_bytes(world: World) -> int:
+    """A generous estimate of what the shared tables hold: a kilobyte for each entry."""
+    return 1000 * (len(world.language_sets) + len(world.profile_list))
+
+
+def brute_force(world: World, need: Need, now: datetime = NOW) -> Answer:
+    """The plain rules over every service within the radius: no index, no shortcut but the distance."""
+    box = abs(world.latitude - need.place.latitude * STEPS_PER_DEGREE) <= (need.radius_km / 110 + 0.01) * STEPS_PER_DEGREE
+    mask = np.bitwise_or.reduce(np.array([need_mask(each) for each in need.needs.values()], dtype=np.uint64))
+    rows = np.flatnonzero(box & ((world.needs & mask) != 0))
+    far = grid.kilometres(need.place.latitude, need.place.longitude, world.latitude[rows], world.longitude[rows])
+    within = rows[far <= need.radius_km + 0.1]
+    ranking = matching.rank(need, [world.candidate(int(n)) for n in within], [], now)
+    return [(m.candidate.service_id.int & _LOW, m.distance_km or 0.0) for m in ranking.matches[:SHOWN]]
+
+
