@@ -93,7 +93,8 @@ def tables_bytes(world: World) -> int:
 
 def brute_force(world: World, need: Need, now: datetime = NOW) -> Answer:
     """The plain rules over every service within the radius: no index, no shortcut but the distance."""
-    box = abs(world.latitude - need.place.latitude * STEPS_PER_DEGREE) <= (need.radius_km / 110 + 0.01) * STEPS_PER_DEGREE
+    reach = (need.radius_km / 110 + 0.01) * STEPS_PER_DEGREE
+    box = abs(world.latitude - need.place.latitude * STEPS_PER_DEGREE) <= reach
     mask = np.bitwise_or.reduce(np.array([need_mask(each) for each in need.needs.values()], dtype=np.uint64))
     rows = np.flatnonzero(box & ((world.needs & mask) != 0))
     far = grid.kilometres(need.place.latitude, need.place.longitude, world.latitude[rows], world.longitude[rows])

@@ -105,8 +105,8 @@ class Postgis:
     def _load(self, world: World) -> None:
         kinds = ", ".join(f"{name} {KINDS.get(name, 'double precision')}" for name in COLUMNS)
         self._db.execute(f"DROP TABLE IF EXISTS {self.name}")
-        self._db.execute(f"CREATE TABLE {self.name} ({kinds}, needs integer[], confirmed integer[], languages integer[], "
-                         "point geometry(Point, 4326))")
+        self._db.execute(f"CREATE TABLE {self.name} ({kinds}, needs integer[], confirmed integer[], "
+                         "languages integer[], point geometry(Point, 4326))")
         at = {name: n for n, name in enumerate(COLUMNS)}
         cached: dict[int, str] = {}
 
@@ -119,8 +119,9 @@ class Postgis:
             for row in rows(world):
                 values = ["t" if v and n in BOOLEANS else "f" if n in BOOLEANS else v
                           for n, v in zip(COLUMNS, row, strict=True)]
+                point = f"SRID=4326;POINT({row[at['lon']]} {row[at['lat']]})"
                 copy.write_row((*values, array(row[at["needs_mask"]]), array(row[at["confirmed_mask"]]),
-                                array(row[at["languages_mask"]]), f"SRID=4326;POINT({row[at['lon']]} {row[at['lat']]})"))
+                                array(row[at["languages_mask"]]), point))
 
     def _indexes(self) -> list[str]:
         if self.name == "postgis_tuned":

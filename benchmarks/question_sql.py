@@ -6,7 +6,7 @@ Parameters are by name; needs and languages are asked as bit masks or as arrays,
 from typing import Any, Final
 
 from benchmarks.engines import SHOWN
-from benchmarks.world import CODES, LANGUAGES, NOW
+from benchmarks.world import CODES, LANGUAGES, NOW, UNITS
 from referral_dir.domain.availability import shelf_life
 from referral_dir.domain.distance import EARTH_RADIUS_KM
 from referral_dir.domain.interpreting import INTERPRETED_FIT, LANGUAGE_UNKNOWN_FIT
@@ -18,6 +18,8 @@ from referral_dir.domain.tongues import FIT, Fluency, fluency
 # Two needs are asked at most; a mask of 0 stands for none.
 GENDERS: Final = {"female": 1, "male": 2, "trans": 4}
 
+_SHELVES: Final = " ".join(
+    f"WHEN {n} THEN {shelf_life(unit).total_seconds() / 3600:.1f}" for n, unit in enumerate(UNITS) if unit)
 DISTANCE: Final = f"""
     round(2 * {EARTH_RADIUS_KM} * asin(min1(sqrt(
         power(sin(radians((lat - {{lat}}) / 2)), 2) + cos(radians({{lat}})) * cos(radians(lat))
@@ -41,8 +43,7 @@ def question_sql(near: str, *, has_need: str, sure: tuple[str, str], maybe: tupl
                 ELSE 0 END AS spoken,
             CASE WHEN unit = 1 THEN {p.household} ELSE 1 END AS needed,
             CASE WHEN unit = 0 THEN 0.0 ELSE ({p.now} - updated) / 3600.0 END AS hours,
-            CASE unit {" ".join(f"WHEN {n} THEN {_shelf(u):.1f}" for n, u in enumerate(("bed", "appointment", "hour"), 1))}
-                ELSE 1.0 END AS shelf
+            CASE unit {_SHELVES} ELSE 1.0 END AS shelf
         FROM {near} AND {has_need}
     ), judged AS (
         SELECT *, unit > 0 AND hours <= shelf AND hours >= -5.0 / 60 AS fresh, ages_given
@@ -76,10 +77,6 @@ class _Names:
 
     def __getattr__(self, name: str) -> str:
         return self._form.format(name)
-
-
-def _shelf(unit: str) -> float:
-    return shelf_life(unit).total_seconds() / 3600
 
 
 def parameters(need: Need) -> dict[str, Any]:

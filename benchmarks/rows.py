@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.question_sql import GENDERS
-from benchmarks.world import LANGUAGES, World, codes, service_id
-from benchmarks.world import CODES
+from benchmarks.world import CODES, LANGUAGES, World, codes, service_id
 
-COLUMNS = ("id", "sort_key", "lat", "lon", "needs_mask", "confirmed_mask", "languages_mask", "no_language", "own", "unit",
-           "available", "updated", "until", "ages_given", "low", "high", "largest", "serves", "excludes", "in_words")
+COLUMNS = ("id", "sort_key", "lat", "lon", "needs_mask", "confirmed_mask", "languages_mask", "no_language",
+           "own", "unit", "available", "updated", "until", "ages_given", "low", "high", "largest", "serves",
+           "excludes", "in_words")
 
 
 def rows(world: World) -> Iterator[tuple[Any, ...]]:
@@ -21,8 +21,9 @@ def rows(world: World) -> Iterator[tuple[Any, ...]]:
     for n in range(len(world)):
         until, *rest, own = profiles[world.profiles[n]]
         languages = spoken[world.languages[n]]
-        yield (n, service_id(n).hex, lat[n], lon[n], _dense(int(world.needs[n]), bits), _dense(int(world.confirmed[n]), bits),
-               languages, languages == 0, own, int(world.units[n]), int(world.available[n]), updated[n], until, *rest)
+        offered, confirmed = (_dense(int(mask), bits) for mask in (world.needs[n], world.confirmed[n]))
+        yield (n, service_id(n).hex, lat[n], lon[n], offered, confirmed, languages, languages == 0, own,
+               int(world.units[n]), int(world.available[n]), updated[n], until, *rest)
 
 
 def members(mask: int) -> list[int]:

@@ -31,7 +31,7 @@ class Sqlite:
             self._db.execute(f"PRAGMA {pragma}")
         started = time.perf_counter()
         self._db.execute(SERVICE)
-        self._db.executemany(f"INSERT INTO service VALUES ({','.join('?' * len(COLUMNS))})", rows(world))  # noqa: S608
+        self._db.executemany(f"INSERT INTO service VALUES ({','.join('?' * len(COLUMNS))})", rows(world))
         self._sql = self._joined() if name == "sqlite_join" else self._tree()
         self._db.execute("ANALYZE")
         self._db.commit()

@@ -24,9 +24,10 @@ from referral_dir.index.tables import FOREVER, Profile
 NOW: Final = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CODES: Final = tuple(code for code in needs() if not interprets(code) and code != "interpretation.documents")
 LANGUAGES: Final = (
-    "en", "es", "fr", "ar", "uk", "ru", "ht", "prs", "fa", "pt", "so", "ti", "am", "bn", "ur", "hi", "vi", "zh", "th", "ro",
-    "sq", "tr", "sw", "yo", "ase", "pl", "de", "it", "hu", "bg", "sr", "hy", "ka", "my", "km", "lo", "ne", "ta", "te", "ml",
-    "pa", "ig", "ha", "ln", "wo", "ff", "kmr", "ckb", "ps", "uz", "ky", "kk", "mn", "id", "tl", "ceb", "si", "om", "rw", "ko")
+    "en", "es", "fr", "ar", "uk", "ru", "ht", "prs", "fa", "pt", "so", "ti", "am", "bn", "ur", "hi", "vi", "zh", "th",
+    "ro", "sq", "tr", "sw", "yo", "ase", "pl", "de", "it", "hu", "bg", "sr", "hy", "ka", "my", "km", "lo", "ne", "ta",
+    "te", "ml", "pa", "ig", "ha", "ln", "wo", "ff", "kmr", "ckb", "ps", "uz", "ky", "kk", "mn", "id", "tl", "ceb", "si",
+    "om", "rw", "ko")
 AGES: Final = ((None, None),) * 4 + ((18, None), (18, None), (0, 17), (12, 17), (18, 64), (60, None), (16, 25))
 GENDERS: Final[tuple[tuple[tuple[str, str, str], ...], ...]] = ((),) * 6 + (
     (("gender", "female", "serves"),), (("gender", "female", "serves"), ("gender", "trans", "serves")),

@@ -45,6 +45,14 @@ def refresh_text(session: Session, index: TextIndex) -> None:
             return
 
 
+def rebuild(session: Session, match: MatchIndex, text: TextIndex) -> None:
+    """Make both indexes anew from the store. What is there is used until the new one is whole."""
+    match.rebuild(session)
+    newest = last_change(session)
+    text.reopen()
+    text.apply(load_text_rows(session, None), (), newest, seen=text.position(), whole=True)
+
+
 def search_text(session: Session, index: TextIndex, query: TextQuery) -> TextHits:
     """Search an index that is up to date; one that turns out to be damaged is rebuilt once."""
     refresh_text(session, index)

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from referral_dir.index.documents import QueryWord, named_needs
@@ -37,50 +37,47 @@ class TextQuery:
 
 @dataclass(frozen=True, slots=True)
 class TextHit:
-    """A found service, with its indexed texts by field and the codes of its needs."""
+    """A found service. What is stored of it is read when it is asked for: of many hits only a page is shown."""
 
     service_id: UUID
     score: float
-    texts: Mapping[str, str]
-    codes: tuple[str, ...]
     words: tuple[QueryWord, ...]
+    stored: Callable[[], Mapping[str, Any]] = field(repr=False, compare=False)
 
     @property
     def highlighted(self) -> Mapping[str, Segments]:
-        """Name, organization and an excerpt of the description as (text, is a hit) segments, still to be escaped.
-
-        Made when asked for: of many hits only a page is shown.
-        """
+        """Name, organization and an excerpt of the description as (text, is a hit) segments, still to be escaped."""
         forms = frozenset().union(*(word.forms for word in self.words))
         prefix = next((word.prefix for word in self.words if word.prefix), None)
-        marked = {field: highlight(text, forms, prefix) for field, text in self.texts.items()}
-        return {field: excerpt(segments) if field == "description" else segments
-                for field, segments in marked.items()}
+        marked = {name: highlight(text, forms, prefix) for name, text in self.stored()["texts"].items()}
+        return {name: excerpt(segments) if name == "description" else segments
+                for name, segments in marked.items()}
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The needs of the service that the words name."""
-        return named_needs(self.words, self.codes)
+        return named_needs(self.words, self.stored()["needs"])
 
 
 @dataclass(frozen=True, slots=True)
 class TextHits:
-    """The hits asked for, and all ids in their order: for filters and facets, which need the store's rows.
+    """The hits asked for, and how many services were found.
 
     `every_word` is False where nothing held every word and services with some of them are given instead.
     `cut` is True where the text was longer than what is searched for.
     """
 
     hits: tuple[TextHit, ...] = ()
-    ids: tuple[UUID, ...] = ()
+    total: int = 0
     did_you_mean: str | None = None
     every_word: bool = True
     cut: bool = False
+    find_ids: Callable[[], tuple[UUID, ...]] = field(default=tuple, repr=False, compare=False)
 
     @property
-    def total(self) -> int:
-        """How many services were found."""
-        return len(self.ids)
+    def ids(self) -> tuple[UUID, ...]:
+        """All ids in their order: for filters and facets, which need the store's rows."""
+        return self.find_ids()
 
 
 class TextIndex(Protocol):
@@ -108,12 +105,21 @@ class TextIndex(Protocol):
 
 
 def open_text_index(instance: Path, kind: str) -> TextIndex:
-    """The text index of this kind, kept under the instance folder. Raises ValueError for an unknown kind."""
+    """The text index of this kind, kept under the instance folder. Raises ValueError for a kind that is unknown
+    or not installed."""
     if kind == "whoosh":
         from referral_dir.index.whoosh_text import WhooshTextIndex
 
         return WhooshTextIndex(instance / "text-index")
-    raise ValueError(f"there is no text index of the kind {kind!r}: choose 'whoosh'")
+    if kind == "tantivy":
+        try:
+            from referral_dir.index.tantivy_text import TantivyTextIndex
+        except ModuleNotFoundError as error:
+            if error.name != "tantivy":
+                raise
+            raise ValueError("the text index 'tantivy' must be installed: pip install referral-dir[large]") from None
+        return TantivyTextIndex(instance / "text-index")
+    raise ValueError(f"there is no text index of the kind {kind!r}: choose 'whoosh' or 'tantivy'")
 
 
 def count_facets(values: Iterable[Mapping[str, Collection[str]]]) -> dict[str, list[tuple[str, int]]]:

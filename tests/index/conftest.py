@@ -28,9 +28,17 @@ def directory(store: Store) -> Directory:
     return Directory(store)
 
 
+@pytest.fixture(params=["whoosh", "tantivy"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Of text index. Where tantivy is not installed, its tests are left out."""
+    if request.param == "tantivy":
+        pytest.importorskip("tantivy")
+    return str(request.param)
+
+
 @pytest.fixture
-def index(tmp_path: Path) -> TextIndex:
-    return open_text_index(tmp_path / "instance", "whoosh")
+def index(tmp_path: Path, kind: str) -> TextIndex:
+    return open_text_index(tmp_path / "instance", kind)
 
 
 Ask = Callable[..., TextHits]

@@ -1,4 +1,6 @@
+import random
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +10,17 @@ import pytest
 from invented_directory import Directory
 from whoosh.util.filelock import FileLock
 
-from referral_dir.index import documents, whoosh_search, whoosh_text
-from referral_dir.index.documents import MAXIMUM_WORDS
+from referral_dir.index import common_text, documents
+from referral_dir.index.common_search import Snapshot
+from referral_dir.index.documents import MAXIMUM_WORDS, QueryWord
 from referral_dir.index.feed import refresh_text, search_text
 from referral_dir.index.text import IndexDamaged, TextHits, TextIndex, TextQuery, open_text_index
 from referral_dir.store import Store, reading, transaction
 from referral_dir.store.directory import Service
 from referral_dir.store.feed import START
 from referral_dir.store.records import ChangeLog
+
+SEGMENT_FILES = {"whoosh": {".seg"}, "tantivy": {".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term"}}
 
 Found = Callable[..., list[str]]
 Ask = Callable[..., TextHits]
@@ -62,6 +67,7 @@ def test_a_suggested_need_is_found_after_a_confirmed_one(directory: Directory, f
     ("सुरक्षित आश्रय", "आश्रय"), ("নিরাপদ আশ্রয়", "আশ্রয়"), ("பாதுகாப்பான இல்லம்", "இல்லம்"),
     ("บ้านพักฉุกเฉิน", "ฉุกเฉิน"), ("ជម្រកសុវត្ថិភាព", "សុវត្ថិភាព"), ("ຫ້ອງການ", "ການ"), ("ဘေးကင်းသော", "ကင်း"),
     ("مَأْوَى آمِن", "ماوى"), ("東京避難所", "避難"), ("쉼터 지원", "쉼터"), ("Притулок Надія", "надія"),
+    ("دار ﷺ", "ﷺ"),
 ])
 def test_every_script_is_found_as_people_type_it(directory: Directory, found: Found, name: str, typed: str) -> None:
     directory.add(name)
@@ -156,10 +162,11 @@ def test_a_search_can_keep_to_given_services(directory: Directory, ask: Ask) -> 
     assert ask("desk", only=()).total == 0
 
 
-def test_equal_questions_get_equal_order(directory: Directory, ask: Ask, tmp_path: Path, store: Store) -> None:
+def test_equal_questions_get_equal_order(directory: Directory, ask: Ask, tmp_path: Path, store: Store,
+                                         kind: str) -> None:
     for n in range(20):
         directory.add(f"Desk {n}")
-    again = open_text_index(tmp_path / "another", "whoosh")
+    again = open_text_index(tmp_path / "another", kind)
     with reading(store) as session:
         assert search_text(session, again, TextQuery("desk")).ids == ask("desk").ids
 
@@ -191,6 +198,21 @@ def files(tmp_path: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "instance" / "text-index").iterdir()}
 
 
+def segment_files(tmp_path: Path) -> set[str]:
+    return {name for name in files(tmp_path) if Path(name).suffix in SEGMENT_FILES["tantivy"]}
+
+
+def everything_stored(index: TextIndex, tmp_path: Path) -> bytes:
+    """The files, and what tantivy holds in them compressed."""
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
+    if (tmp_path / "instance" / "text-index" / "meta.json").exists():
+        fields = ("public", "hidden", "public_words", "hidden_words")
+        terms = [list(index._snapshot._terms(field, "")) for field in fields]
+        documents = [document.to_dict() for document in index._snapshot.documents_without([])]
+        stored += repr((terms, documents)).encode()
+    return stored
+
+
 class TestConfidentialServices:
     @pytest.fixture(autouse=True)
     def hidden(self, directory: Directory) -> None:
@@ -203,11 +225,11 @@ class TestConfidentialServices:
         for typed in ("nightingale", "quillwort", "safe house", "northshire", "xylophone"):
             assert found(typed) == ["Nightingale Refuge"], typed
 
-    def test_no_word_of_their_place_is_indexed(self, found: Found, ask: Ask, tmp_path: Path) -> None:
+    def test_no_word_of_their_place_is_indexed(self, found: Found, ask: Ask, index: TextIndex, tmp_path: Path) -> None:
         for typed in ("sluice", "sluicetown", "mill"):
             assert found(typed) == []
         assert ask("sluicetwon").did_you_mean is None
-        stored = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
+        stored = everything_stored(index, tmp_path)
         assert b"nightingale" in stored
         assert b"sluice" not in stored.lower()
 
@@ -230,7 +252,7 @@ class TestConfidentialServices:
         assert everything() == before
 
     def test_a_service_that_becomes_confidential_leaves_no_word_of_its_past_in_the_files(
-            self, directory: Directory, ask: Ask, tmp_path: Path) -> None:
+            self, directory: Directory, ask: Ask, index: TextIndex, tmp_path: Path) -> None:
         directory.add("Marigold Home", city="Brambleford", description="Ring at 3 Thornback Row.")
         for n in range(3):
             directory.add(f"Desk {n}")
@@ -238,9 +260,30 @@ class TestConfidentialServices:
         directory.change("Marigold Home", confidential=True, zone_name="Northshire", description="")
         assert ask("marigold").total == 1
         assert ask("marigold", public_only=True) == ask("marigolt", public_only=True)
-        stored = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
+        stored = everything_stored(index, tmp_path)
         assert b"thornback" not in stored.lower()
         assert b"brambleford" not in stored.lower()
+
+    def test_tantivy_keeps_no_file_of_its_public_past(self, directory: Directory, store: Store, tmp_path: Path) -> None:
+        """Its files are compressed, so no word of a removed document could be looked for in them."""
+        pytest.importorskip("tantivy")
+        index = open_text_index(tmp_path / "instance", "tantivy")
+
+        def search(text: str) -> TextHits:
+            with reading(store) as session:
+                return search_text(session, index, TextQuery(text))
+
+        directory.add("Marigold Home", city="Brambleford", description="Ring at 3 Thornback Row.")
+        held = search("brambleford")
+        assert held.total == 1
+        before = segment_files(tmp_path)
+        directory.change("Marigold Home", confidential=True, zone_name="Northshire", description="")
+        assert search("marigold").total == search("fountain").total == search("xylophone").total == 1
+        assert search("marigold northshire").every_word
+        assert search("brambleford").total == 0
+        assert index.suggest("bramble", public_only=False) == []
+        assert not before & segment_files(tmp_path)
+        assert held.hits[0].highlighted["name"] == (("Marigold Home", False),), "a page being made is not disturbed"
 
     def test_a_service_that_is_no_longer_confidential_is_public_again(self, directory: Directory, ask: Ask) -> None:
         assert ask("nightingale", public_only=True).total == 0
@@ -255,11 +298,11 @@ class TestStoredIndex:
         directory.add("Desk")
 
     @pytest.fixture
-    def reopened(self, store: Store, tmp_path: Path) -> Callable[[], list[str]]:
+    def reopened(self, store: Store, tmp_path: Path, kind: str) -> Callable[[], list[str]]:
         """What a process finds that starts on the folder as it is."""
 
         def names() -> list[str]:
-            fresh = open_text_index(tmp_path / "instance", "whoosh")
+            fresh = open_text_index(tmp_path / "instance", kind)
             with reading(store) as session:
                 ids = search_text(session, fresh, TextQuery("desk")).ids
                 return sorted(session.get_one(Service, service_id).name for service_id in ids)
@@ -280,55 +323,94 @@ class TestStoredIndex:
         directory.add("Desk two")
         assert reopened() == ["Desk", "Desk two"]
 
-    @pytest.mark.parametrize("damage", ["segment", "toc", "short segment", "empty toc", "lost segment", "all lost"])
+    @pytest.mark.parametrize("damage", ["wrong", "short", "empty", "lost"])
+    @pytest.mark.parametrize("part", ["segment", "contents"])
     def test_a_damaged_index_is_rebuilt(self, found: Found, reopened: Callable[[], list[str]], tmp_path: Path,
-                                        damage: str) -> None:
+                                        kind: str, part: str, damage: str) -> None:
         found("desk")
         folder = tmp_path / "instance" / "text-index"
-        segment, toc = next(folder.glob("*.seg")), next(folder.glob("*.toc"))
-        content = segment.read_bytes()
-        if damage == "segment":
-            segment.write_bytes(b"\xff" * len(content))
-        elif damage == "toc":
-            toc.write_bytes(b"not an index")
-        elif damage == "short segment":
-            segment.write_bytes(content[:len(content) // 2])
-        elif damage == "empty toc":
-            toc.write_bytes(b"")
-        elif damage == "lost segment":
-            segment.unlink()
-        else:
-            shutil.rmtree(folder)
+        contents = next(folder.glob({"whoosh": "*.toc", "tantivy": "meta.json"}[kind]))
+        segment = [path for path in folder.iterdir() if path.suffix in SEGMENT_FILES[kind]]
+        for path in segment if part == "segment" else [contents]:
+            content = path.read_bytes()
+            # A new file, not the old one cut: the first process still reads that.
+            path.unlink()
+            if damage != "lost":
+                half = content[:len(content) // 2]
+                path.write_bytes({"wrong": b"\xff" * len(content), "short": half, "empty": b""}[damage])
         assert reopened() == ["Desk"]
         assert reopened() == ["Desk"]
 
-    def test_damage_that_shows_only_while_searching_is_rebuilt(self, found: Found, caplog: pytest.LogCaptureFixture,
+    @pytest.mark.parametrize("suffix", [".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term"])
+    def test_one_damaged_file_of_tantivy_is_enough(self, store: Store, tmp_path: Path, suffix: str) -> None:
+        pytest.importorskip("tantivy")
+        for _ in range(2):
+            index = open_text_index(tmp_path / "instance", "tantivy")
+            with reading(store) as session:
+                assert search_text(session, index, TextQuery("desk")).total == 1
+            for path in (tmp_path / "instance").rglob(f"*{suffix}"):
+                path.unlink()
+
+    def test_a_lost_folder_is_made_again(self, found: Found, reopened: Callable[[], list[str]], tmp_path: Path) -> None:
+        found("desk")
+        shutil.rmtree(tmp_path / "instance" / "text-index")
+        assert reopened() == ["Desk"]
+        assert reopened() == ["Desk"]
+
+    def test_damage_that_shows_only_while_searching_is_rebuilt(self, found: Found, index: TextIndex,
+                                                               caplog: pytest.LogCaptureFixture,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
         assert found("desk") == ["Desk"]
-        good = whoosh_search.Snapshot._postings
+        snapshot = type(index._snapshot)
+        good = snapshot._look_up
         broken = iter([True])
 
-        def postings(self: whoosh_search.Snapshot, form: str, public_only: bool) -> object:
+        def look_up(self: Snapshot, word: QueryWord, public_only: bool) -> object:
             if next(broken, False):
-                raise EOFError(form)
-            return good(self, form, public_only)
+                raise EOFError(word.typed.text)
+            return good(self, word, public_only)
 
-        monkeypatch.setattr(whoosh_search.Snapshot, "_postings", postings)
+        monkeypatch.setattr(snapshot, "_look_up", look_up)
         assert found("desk") == ["Desk"]
         assert next(broken, None) is None, "the damage was met"
         assert "rebuilt: EOFError" in caplog.text
         assert "desk" not in caplog.text, "what people search for is not logged"
 
+    def test_a_panic_in_tantivy_is_damage_like_any(self, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+        tantivy = pytest.importorskip("tantivy")
+        index = open_text_index(tmp_path / "instance", "tantivy")
+        with reading(store) as session:
+            refresh_text(session, index)
+            with monkeypatch.context() as patch:
+                patch.setattr(type(index._snapshot), "_terms", lambda self, _field, _prefix: self._searcher.search(
+                    tantivy.Query.all_query(), limit=0))
+                with pytest.raises(IndexDamaged, match="is damaged"):
+                    index.search(TextQuery("desk"))
+            assert "rebuilt: PanicException" in caplog.text
+            assert search_text(session, index, TextQuery("desk")).total == 1
+
+    def test_an_index_of_another_kind_is_replaced_and_none_of_its_files_left(
+            self, found: Found, store: Store, tmp_path: Path, kind: str) -> None:
+        pytest.importorskip("tantivy")
+        found("desk")
+        before = files(tmp_path).keys() - {common_text.LOCK}
+        other = open_text_index(tmp_path / "instance", "whoosh" if kind == "tantivy" else "tantivy")
+        with reading(store) as session:
+            assert search_text(session, other, TextQuery("desk")).total == 1
+        assert not before & files(tmp_path).keys()
+        assert found("desk") == ["Desk"]
+
     def test_an_index_of_another_version_is_rebuilt(self, found: Found, reopened: Callable[[], list[str]],
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(whoosh_text, "FORMAT", whoosh_text.FORMAT - 1)
+        monkeypatch.setattr(common_text, "FORMAT", common_text.FORMAT - 1)
         found("desk")
         monkeypatch.undo()
         assert reopened() == ["Desk"]
 
     def test_an_index_of_other_needs_is_rebuilt(self, found: Found, reopened: Callable[[], list[str]],
                                                 tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(whoosh_text, "needs_digest", lambda: "other words")
+        monkeypatch.setattr(common_text, "needs_digest", lambda: "other words")
         found("desk")
         before = files(tmp_path)
         monkeypatch.undo()
@@ -345,9 +427,10 @@ class TestStoredIndex:
         assert reopened() == ["Replaced desk"]
 
     def test_a_folder_that_can_not_be_written_leaves_the_search_working(
-            self, tmp_path: Path, store: Store, directory: Directory, caplog: pytest.LogCaptureFixture) -> None:
+            self, tmp_path: Path, store: Store, directory: Directory, kind: str,
+            caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "a file").write_text("not a folder")
-        index = open_text_index(tmp_path / "a file", "whoosh")
+        index = open_text_index(tmp_path / "a file", kind)
         assert "stays in memory" in caplog.text
         with reading(store) as session:
             assert search_text(session, index, TextQuery("desk")).total == 1
@@ -355,7 +438,7 @@ class TestStoredIndex:
         with reading(store) as session:
             assert search_text(session, index, TextQuery("desk")).total == 2
 
-    def test_a_full_disk_leaves_the_search_working(self, tmp_path: Path, store: Store,
+    def test_whoosh_on_a_full_disk_goes_on_in_memory(self, tmp_path: Path, store: Store,
                                                    monkeypatch: pytest.MonkeyPatch,
                                                    caplog: pytest.LogCaptureFixture) -> None:
         index = open_text_index(tmp_path / "full", "whoosh")
@@ -368,8 +451,31 @@ class TestStoredIndex:
             assert search_text(session, index, TextQuery("desk")).total == 1
         assert "No space left" in caplog.text
 
+    @pytest.mark.parametrize("built_before", [False, True])
+    def test_tantivy_on_a_full_disk_goes_on_in_memory(self, tmp_path: Path, store: Store, directory: Directory,
+                                                      caplog: pytest.LogCaptureFixture, built_before: bool) -> None:
+        resource = pytest.importorskip("resource")
+        pytest.importorskip("tantivy")
+        index = open_text_index(tmp_path / "full", "tantivy")
+        if built_before:
+            with reading(store) as session:
+                assert search_text(session, index, TextQuery("desk")).total == 1
+        directory.add("Desk two")
+        usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with reading(store) as session:
+            session.connection()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+            try:
+                assert search_text(session, index, TextQuery("desk")).total == 2
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert "stays in memory" in caplog.text
+        directory.add("Desk three")
+        with reading(store) as session:
+            assert search_text(session, index, TextQuery("desk")).total == 3
+
     def test_a_crash_before_the_commit_leaves_the_last_index(self, found: Found, directory: Directory,
-                                                             index: TextIndex, store: Store,
+                                                             index: TextIndex, store: Store, kind: str,
                                                              reopened: Callable[[], list[str]],
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
         found("desk")
@@ -381,7 +487,8 @@ class TestStoredIndex:
         def crash(*_args: object, **_options: object) -> None:
             raise Crash
 
-        monkeypatch.setattr("whoosh.index.TOC.write", crash)
+        monkeypatch.setattr({"whoosh": "whoosh.index.TOC.write",
+                             "tantivy": "referral_dir.index.tantivy_text._add_and_delete"}[kind], crash)
         with pytest.raises(Crash), reading(store) as session:
             refresh_text(session, index)
         monkeypatch.undo()
@@ -426,8 +533,8 @@ def test_a_lock_that_is_never_released_leaves_the_search_at_what_it_has(
         caplog: pytest.LogCaptureFixture) -> None:
     directory.add("Desk")
     assert found("desk") == ["Desk"]
-    monkeypatch.setattr(whoosh_text, "LOCK_SECONDS", 0.1)
-    lock = FileLock(str(tmp_path / "instance" / "text-index" / whoosh_text.LOCK))
+    monkeypatch.setattr(common_text, "LOCK_SECONDS", 0.1)
+    lock = FileLock(str(tmp_path / "instance" / "text-index" / common_text.LOCK))
     assert lock.acquire()
     try:
         directory.add("Desk two")
@@ -462,5 +569,37 @@ def test_words_are_suggested_as_they_are_written_the_most_frequent_first(
 
 
 def test_an_unknown_kind_of_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="choose 'whoosh'"):
+    with pytest.raises(ValueError, match="choose 'whoosh' or 'tantivy'"):
         open_text_index(tmp_path, "elastic")
+
+
+def test_a_kind_that_is_not_installed_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tantivy_text", "tantivy_search"):
+        monkeypatch.delitem(sys.modules, f"referral_dir.index.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    with pytest.raises(ValueError, match=r"pip install referral-dir\[large\]"):
+        open_text_index(tmp_path, "tantivy")
+
+
+def test_both_kinds_find_the_same(directory: Directory, store: Store, tmp_path: Path) -> None:
+    pytest.importorskip("tantivy")
+    chance = random.Random(7)
+    words = ["harbour", "harbours", "harbor", "lantern", "night", "nights", "réfugiés", "refugee", "desk", "house"]
+    for n in range(60):
+        directory.add(" ".join(chance.choices(words, k=3)) + f" {n}", description=" ".join(chance.choices(words, k=4)),
+                      confidential=n % 7 == 0, zone_name="Northshire", needs=("basic.food",) if n % 3 else ("shelter",))
+    kinds = [open_text_index(tmp_path / kind, kind) for kind in ("whoosh", "tantivy")]
+    with reading(store) as session:
+        for index in kinds:
+            refresh_text(session, index)
+    some = [directory.id(f"desk {n}") for n in range(3)]
+    asked = [" ".join(chance.choices([*words, "lantren", "nigth", "comida", "zeppelin", "har", "lan"], k=k))
+             for k in (1, 2, 3) for _ in range(40)]
+    for text in asked:
+        for options in ({}, {"public_only": True}, {"only": some}, {"offset": 2, "limit": 3}):
+            one, two = (index.search(TextQuery(text, **options)) for index in kinds)
+            assert (set(one.ids), one.total, one.every_word, one.did_you_mean, len(one.hits)) == (
+                set(two.ids), two.total, two.every_word, two.did_you_mean, len(two.hits)), (text, options)
+            assert [hit.service_id for hit in two.hits] == list(two.ids)[options.get("offset", 0):][:len(two.hits)]
+        one, two = (index.suggest(text[:3], public_only=True) for index in kinds)
+        assert one == two
