@@ -42,6 +42,7 @@ class NewCase:
     accessibility: Sequence[str] = ()
     excluded_organizations: Sequence[UUID] = ()
     excluded_areas: Sequence[Area] = ()
+    excluded_communities: Sequence[str] = ()
     safe_contact: str = ""
 
 
@@ -69,6 +70,7 @@ def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> 
         household=new.household, accessibility=list(new.accessibility), place_name=new.place.name,
         place_country=new.place.country, place_latitude=new.place.latitude, place_longitude=new.place.longitude,
         excluded_organizations=[str(i) for i in new.excluded_organizations],
+        excluded_communities=[code.casefold() for code in new.excluded_communities],
         excluded_areas=[{"name": a.name, "latitude": a.latitude, "longitude": a.longitude,
                          "radius_km": a.radius_km} for a in new.excluded_areas],
         safe_contact=crypto.seal(key, new.safe_contact.encode(), case_id, "safe_contact")
@@ -152,15 +154,20 @@ def identifying_fields(session: "Session", case: Case) -> dict[str, str]:
     return {field: opened[field] for field in IDENTIFYING_FIELDS if field in opened}
 
 
-def need_of(case: Case, *, radius_km: float = 50.0) -> Need:
-    """What to match for this case."""
+def need_of(session: "Session", case: Case, *, radius_km: float = 50.0) -> Need:
+    """What to match for this case: also who has said no to it, and whose organization has a conflict of interest."""
+    answers = case_queries.declined_of_case(session, case.id)
+    conflicts = {organization_id for _, organization_id, declined in answers
+                 if declined.reason is Reason.CONFLICT_OF_INTEREST}
     return Need(
         needs={code: expand(code) for code in case.needs},
         place=Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude),
         languages=tuple(case.languages), radius_km=radius_km,
         ages=AGES[case.age_band] if case.age_band else None, gender=case.gender, household=case.household,
         accessibility=tuple(case.accessibility),
-        excluded_organizations=frozenset(UUID(i) for i in case.excluded_organizations),
+        excluded_organizations=frozenset(UUID(i) for i in case.excluded_organizations) | conflicts,
+        excluded_communities=frozenset(case.excluded_communities),
+        declined={service_id: declined for service_id, _, declined in answers},
         excluded_areas=tuple(Area(**area) for area in case.excluded_areas))
 
 

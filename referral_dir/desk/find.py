@@ -16,6 +16,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.explaining import Explanation, explain
 from referral_dir.domain.helplines import Helpline, helplines
+from referral_dir.domain.interpreting import choose_interpreters
 from referral_dir.domain.matching import Match
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area, Candidate, Need
 from referral_dir.domain.needs import check_code, expand
@@ -112,7 +113,8 @@ def make_need(*, needs: Sequence[str], near: str, languages: Sequence[str] = (),
               ages: tuple[int, int] | None = None, gender: str | None = None, household: int = 1,
               accessibility: Sequence[str] = (), nationality: str | None = None, status: str | None = None,
               excluded_organizations: Sequence[UUID] = (), excluded_areas: Sequence[tuple[str, float]] = (),
-              open_now: bool = False, open_by: datetime | None = None) -> Need:
+              excluded_communities: Sequence[str] = (), open_now: bool = False,
+              open_by: datetime | None = None) -> Need:
     """A Need from what people write. Raises Invalid with a message for every field that is wrong.
 
     `excluded_areas` are (place, radius in km); `ages` the youngest and oldest the person may be.
@@ -138,7 +140,8 @@ def make_need(*, needs: Sequence[str], near: str, languages: Sequence[str] = (),
     return Need(needs=asked, place=place, languages=spoken, radius_km=radius, ages=ages, gender=gender or None,
                 household=household, accessibility=tuple(accessibility), nationality=nationality or None,
                 status=status or None, excluded_organizations=frozenset(excluded_organizations),
-                excluded_areas=areas or (), open_now=open_now, open_by=open_by)
+                excluded_areas=areas or (), excluded_communities=frozenset(c.casefold() for c in excluded_communities),
+                open_now=open_now, open_by=open_by)
 
 
 def organizations_named(session: "Session", names: Sequence[str]) -> tuple[UUID, ...]:
@@ -173,6 +176,18 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     audit.record(session, actor, "service:find", now, purpose="referral",
                  details={"results": total, "near_misses": len(ranking.near_misses)})
     return MatchAnswer(need, shown, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones)
+
+
+def interpreter_for(session: "Session", indexes: Indexes, need: Need, service_id: UUID,
+                    now: datetime) -> Candidate | None:
+    """Who could interpret between the person and this service now; None where nobody needs to, or nobody can."""
+    indexes.match.refresh(session)
+    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
+    rows = {c.service_id: c for c in candidates.load_candidates(session, {service_id, *proposal.interpreters})}
+    if service_id not in rows:
+        return None
+    chosen = choose_interpreters(need, [rows[i] for i in proposal.interpreters if i in rows], now)
+    return matching.judge(need, rows[service_id], chosen, now).language.interpreter
 
 
 def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: UUID, now: datetime) -> Explanation:

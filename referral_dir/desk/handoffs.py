@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from referral_dir.desk import audit, consents, ending, notify
-from referral_dir.desk.cases import identifying_fields, own_case, summary
+from referral_dir.desk.cases import identifying_fields, need_of, own_case, summary
 from referral_dir.domain import availability, consent
 from referral_dir.domain import handoff as rules
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import PURPOSE_REFERRAL
 from referral_dir.domain.errors import ConsentMissing, Invalid, NoCapacity, NotFound, WrongState
+from referral_dir.domain.interpreting import choose_interpreters, is_safe
+from referral_dir.domain.need import Need
 from referral_dir.domain.reference import short
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
-from referral_dir.store import case_queries, records
+from referral_dir.store import candidates, case_queries, records
 from referral_dir.store.cases import Case, Consent, Disclosure, Handoff, HandoffEvent, Hold
 from referral_dir.store.directory import Organization, Service, ServiceCapacity
 
@@ -55,6 +57,7 @@ class View:
     identifying: Mapping[str, str]
     consent: Consent | None
     interpreter: Service | None
+    interpreter_phones: Sequence[tuple[str, str | None]]
     meeting_point: str
     hold: Hold | None
     events: Sequence[HandoffEvent]
@@ -74,11 +77,13 @@ def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, n
         raise NotFound("no such case or service")
     if not service.accepts_handoffs:
         raise Invalid({"service": "this service takes no requests through the directory: phone it"})
-    if str(service.organization_id) in case.excluded_organizations:
+    need = need_of(session, case)
+    if not all(is_safe(need, found) for found in candidates.load_candidates(session, [service.id])):
         raise NotFound("no such case or service")
     standing = _standing_consent(session, case.id, service.organization_id, now)
     if any(h.service_id == service.id for h in case_queries.open_handoffs(session, case_id=case.id)):
         raise WrongState("this service has been asked for this case already: see its handoff")
+    _check_interpreter(session, need, interpreter_service_id, now)
     priority = Priority(case.priority)
     handoff = Handoff(
         case_id=case.id, service_id=service.id, interpreter_service_id=interpreter_service_id,
@@ -219,6 +224,14 @@ def expire_due(session: "Session", now: datetime) -> int:
     return ended
 
 
+def _check_interpreter(session: "Session", need: Need, interpreter_id: UUID | None, now: datetime) -> None:
+    """An interpreter who is asked for must be safe and free now, and speak a language of the case."""
+    if interpreter_id is None:
+        return
+    if not choose_interpreters(need, candidates.load_candidates(session, [interpreter_id]), now):
+        raise Invalid({"interpreter": "this interpreter can't be had any more: look for another, or ask without one"})
+
+
 def _standing_consent(session: "Session", case_id: UUID, organization_id: UUID, now: datetime) -> Consent:
     rows = case_queries.lock_consents_for(session, case_id, organization_id, PURPOSE_REFERRAL)
     for row in rows:
@@ -328,8 +341,13 @@ def _view(session: "Session", handoff: Handoff, case: Case, *, about: Mapping[st
     return View(
         handoff, service, session.get_one(Organization, handoff.recipient_organization_id).name,
         session.get_one(Organization, handoff.requester_organization_id).name, short(case.reference), about,
-        identifying, consent_row, interpreter, meeting, case_queries.live_hold(session, handoff.id),
+        identifying, consent_row, interpreter, _phones(session, interpreter), meeting,
+        case_queries.live_hold(session, handoff.id),
         case_queries.handoff_events(session, handoff.id), actions)
+
+
+def _phones(session: "Session", service: Service | None) -> Sequence[tuple[str, str | None]]:
+    return candidates.phones_of(session, [service.id]).get(service.id, ()) if service else ()
 
 
 def organization_names(session: "Session", ids: Sequence[UUID]) -> dict[UUID, str]:

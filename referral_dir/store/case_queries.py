@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from referral_dir.domain import consent as rules
 from referral_dir.domain.handoff import OPEN
-from referral_dir.domain.vocabulary import ConsentState
+from referral_dir.domain.need import Declined
+from referral_dir.domain.vocabulary import ConsentState, HandoffState, Party, Reason
 from referral_dir.store.cases import (
     Case,
     CaseField,
@@ -126,6 +127,18 @@ def handoffs_of_case(session: Session, case_id: UUID) -> Sequence[Handoff]:
     """All handoffs of a case, newest first."""
     return session.scalars(select(Handoff).where(Handoff.case_id == case_id)
                            .order_by(Handoff.created.desc(), Handoff.id)).all()
+
+
+def declined_of_case(session: Session, case_id: UUID) -> list[tuple[UUID, UUID, Declined]]:
+    """Services that said no to the case or did not answer, with their organization; the newest answer of each last."""
+    said_no = (Handoff.state == HandoffState.REJECTED) & (Handoff.reason_party == Party.RECIPIENT)
+    silent = (Handoff.state == HandoffState.CANCELLED) & (Handoff.reason == Reason.NO_RESPONSE)
+    rows = session.execute(
+        select(Handoff.service_id, Handoff.recipient_organization_id, Handoff.reason, Handoff.ended)
+        .where(Handoff.case_id == case_id, said_no | silent, Handoff.reason.is_not(None), Handoff.ended.is_not(None))
+        .order_by(Handoff.ended, Handoff.id))
+    return [(service_id, organization_id, Declined(Reason(reason), ended))
+            for service_id, organization_id, reason, ended in rows if reason and ended]
 
 
 def open_handoffs(session: Session, *, case_id: UUID | None = None,

@@ -32,6 +32,7 @@ class Case(Base):
     place_latitude: Mapped[float]
     place_longitude: Mapped[float]
     excluded_organizations: Mapped[list[str]]
+    excluded_communities: Mapped[list[str]]
     # Each {name, latitude, longitude, radius_km}.
     excluded_areas: Mapped[list[dict[str, Any]]]
     # Sealed under the key below, as it may say who must not pick up the phone.

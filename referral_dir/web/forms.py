@@ -60,6 +60,7 @@ def need_from(form: Form) -> Need:
             ages=(age, age) if age is not None else None, gender=form.get("gender") or None,
             household=1 if household is None else household, accessibility=form.getlist("accessibility"),
             excluded_organizations=uuids(form.getlist("excluded_organizations")),
+            excluded_communities=words(form.get("avoid_communities", "")),
             excluded_areas=[(avoid, 25.0 if avoid_km is None else avoid_km)] if avoid else [],
             open_now=bool(form.get("open_now")))
     except Invalid as error:

@@ -133,6 +133,7 @@ def _new_case(form: forms.Form) -> cases.NewCase:
         age_band=form.get("age_band") or None, gender=form.get("gender") or None, household=household or 1,
         accessibility=form.getlist("accessibility"), excluded_areas=areas,
         excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
+        excluded_communities=forms.words(form.get("avoid_communities", "")),
         safe_contact=form.get("safe_contact", ""))
 
 
@@ -191,7 +192,7 @@ def find_for_case(case_id: UUID) -> ResponseReturnValue:
     radius = forms.number(request.form, "radius_km", errors, whole=False) or find.DEFAULT_RADIUS_KM
     with writing() as session:
         found = cases.own_case(session, actor(), case_id)
-        need = cases.need_of(found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM))
+        need = cases.need_of(session, found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM))
         answer = find.match_services(session, edge().indexes, actor(), need, now())
     return render_template("officer/case_results.html", case=found, answer=answer)
 
@@ -225,8 +226,10 @@ def draft_consent(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     with writing() as session:
         file = cases.read_case(session, actor(), case_id, now())
         view = find.read_service(session, actor(), service_id, now())
+        need = cases.need_of(session, file.case)
+        interpreter = find.interpreter_for(session, edge().indexes, need, service_id, now())
     return render_template("officer/consent_draft.html", file=file, view=view, errors=errors, form=request.form,
-                           days=DEFAULT_DAYS), 422 if errors else 200
+                           interpreter=interpreter, days=DEFAULT_DAYS), 422 if errors else 200
 
 
 @blueprint.get("/consent/<uuid:consent_id>")
@@ -279,8 +282,12 @@ def move_consent(consent_id: UUID, step: str) -> ResponseReturnValue:
 def request_handoff(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     """Ask the service."""
     interpreter = next(iter(forms.uuids([request.form.get("interpreter_service_id", "")])), None)
-    with writing() as session:
-        row = handoffs.request(session, actor(), case_id, service_id, now(), interpreter_service_id=interpreter)
+    try:
+        with writing() as session:
+            row = handoffs.request(session, actor(), case_id, service_id, now(), interpreter_service_id=interpreter)
+    except Invalid as error:
+        flash("Not asked: " + "; ".join(error.errors.values()))
+        return redirect(url_for("officer.draft_consent", case_id=case_id, service_id=service_id))
     flash("The service has been asked.")
     return redirect(url_for("officer.handoff", handoff_id=row.id))
 

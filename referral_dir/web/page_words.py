@@ -1,6 +1,6 @@
 """What every template may say: words for codes, ages of numbers, times in the reader's terms."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 from flask_login import current_user
@@ -38,6 +38,7 @@ WORDS = {
     "wheelchair": "Wheelchair", "hearing": "For deaf people", "sight": "For blind people",
     "available": "Places free", "unconfirmed": "Not confirmed lately",
 }
+CLOSING_SOON = timedelta(hours=1)
 
 
 def word(code: object) -> str:
@@ -47,8 +48,10 @@ def word(code: object) -> str:
 
 
 def opening_text(found: Opening) -> str:
-    """ "Open until 17:00", "Opens Mon 09:00", "Hours not known: call"."""
+    """ "Open until 17:00", "Closes in 20 minutes", "Closed, opens Mon 09:00", "Hours not known: call"."""
     if found.state is OpenState.OPEN:
+        if found.closes and found.closes - now() < CLOSING_SOON:
+            return f"Closes in {max(1, round((found.closes - now()).total_seconds() / 60))} minutes"
         return f"Open until {found.closes:%H:%M}" if found.closes else "Open day and night"
     if found.state is OpenState.CLOSED:
         return f"Closed, opens {found.opens:%a %H:%M}" if found.opens else "Closed"
