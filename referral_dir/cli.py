@@ -20,8 +20,10 @@ from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
 from referral_dir.desk.opening_up import open_indexes, open_store
 from referral_dir.domain.errors import Invalid, Refused
+from referral_dir.domain.explaining import Explanation
 from referral_dir.domain.vocabulary import Gender, Role
-from referral_dir.interop.answers_json import match_json, search_json
+from referral_dir.index import feed
+from referral_dir.interop.answers_json import explanation_json, match_json, search_json
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.store import people_queries
 from referral_dir.store.db import Store, migrate, reading, transaction
@@ -126,6 +128,11 @@ def import_command(path: Path, format_: str, source: str | None, kept_by: str | 
         if report_path:
             report.write(report_path)
         _print_report(report)
+        if not dry_run:
+            click.echo("indexing …", err=True)
+            indexes = _indexes(settings)
+            with reading(store) as session:
+                feed.catch_up(session, indexes.match, indexes.text)
 
 
 def _own_geocoder(settings: config.Settings) -> "PublicGeocoder | None":
@@ -222,32 +229,65 @@ def _codes(languages: tuple[str, ...]) -> tuple[str, ...]:
 @click.option("--household", type=int, default=1, show_default=True, help="people who stay together")
 @click.option("--accessibility", multiple=True)
 @click.option("--open-now", is_flag=True)
+@click.option("--avoid-near", "avoid", multiple=True, help="a place to keep away from")
+@click.option("--avoid-km", type=float, default=25.0, show_default=True, help="how far from each --avoid-near")
+@click.option("--avoid-organization", "organizations", multiple=True, help="words of its name")
+@click.option("--avoid-community", "communities", multiple=True)
+@click.option("--explain", type=click.UUID, metavar="SERVICE_ID", help="why this one was or was not offered")
 @click.option("--json", "as_json", is_flag=True)
-def match(needs: tuple[str, ...], languages: tuple[str, ...], near: str, radius_km: float, age: int | None,
-          gender: str | None, household: int, accessibility: tuple[str, ...], open_now: bool, as_json: bool) -> None:
+def match(explain: UUID | None, as_json: bool, avoid: tuple[str, ...], avoid_km: float, age: int | None,
+          organizations: tuple[str, ...], communities: tuple[str, ...], **asked: Any) -> None:
     """Find services that can take a person, with reasons; and those that nearly can, with what is unmet."""
     with _clear_errors():
         settings, store = _open()
-        need = find.make_need(needs=needs, near=near, languages=languages, radius_km=radius_km,
-                              ages=(age, age) if age is not None else None, gender=gender, household=household,
-                              accessibility=accessibility, open_now=open_now)
         with transaction(store) as session:
-            answer = find.match_services(session, _indexes(settings), None, need, _now())
-        if as_json:
-            _print_json(match_json(answer))
-            return
-        for m in answer.matches:
-            click.echo(f"{m.score:.2f}  {m.candidate.name}, {m.candidate.organization}  {m.candidate.service_id}")
-            for reason in m.reasons:
-                click.echo(f"        {reason}")
-        for m in answer.near_misses:
-            click.echo(f"nearly {m.candidate.name}: " + "; ".join(c.detail for c in m.unmet))
-        for h in answer.helplines:
-            click.echo(f"call    {h.name} {h.phone}" + (" (unverified)" if h.unverified else ""))
+            need = find.make_need(
+                **asked, ages=(age, age) if age is not None else None, excluded_communities=communities,
+                excluded_areas=[(place, avoid_km) for place in avoid],
+                excluded_organizations=find.organizations_named(session, organizations))
+            if explain is not None:
+                told = find.explain_match(session, _indexes(settings), need, explain, _now())
+            else:
+                answer = find.match_services(session, _indexes(settings), None, need, _now())
+        if explain is not None:
+            _print_json(explanation_json(told)) if as_json else _print_explanation(told)
+        else:
+            _print_json(match_json(answer)) if as_json else _print_matches(answer)
+
+
+def _print_matches(answer: find.MatchAnswer) -> None:
+    for m in answer.matches:
+        click.echo(f"{m.score:.2f}  {m.candidate.name}, {m.candidate.organization}  {m.candidate.service_id}")
+        for reason in m.reasons:
+            click.echo(f"        {reason}")
+    for m in answer.near_misses:
+        unmet = "; ".join(c.detail for c in m.unmet)
+        click.echo(f"nearly {m.candidate.name}: {unmet}  {m.candidate.service_id}")
+    for h in answer.helplines:
+        click.echo(f"call    {h.name} {h.phone or h.url}" + (" (unverified)" if h.unverified else ""))
+
+
+def _print_explanation(told: Explanation) -> None:
+    click.echo(f"{told.candidate.name}, {told.candidate.organization}: {told.outcome}")
+    click.echo(f"{'criterion':14}{'asked':32}{'verdict':9}{'points':>8}  what the service says")
+    for line in told.lines:
+        click.echo(f"{line.criterion:14}{line.asked[:30]:32}{line.verdict:9}{line.points:+8.4f}  {line.says}")
+    click.echo(f"{'score':14}{'':32}{'':9}{told.score:8.4f}")
 
 
 def _print_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@main.command()
+def reindex() -> None:
+    """Build the match index and the text index anew; what is there is used until the new ones are whole."""
+    with _clear_errors():
+        settings, store = _open()
+        indexes = _indexes(settings)
+        with reading(store) as session:
+            feed.rebuild(session, indexes.match, indexes.text)
+        click.echo("The indexes are new.")
 
 
 @main.command()

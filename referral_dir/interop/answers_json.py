@@ -5,6 +5,7 @@ from typing import Any
 from referral_dir import geo
 from referral_dir.desk.find import Found, MatchAnswer, SearchAnswer
 from referral_dir.domain.availability import Capacity, CapacityState
+from referral_dir.domain.explaining import Explanation
 from referral_dir.domain.helplines import Helpline
 from referral_dir.domain.matching import Match
 from referral_dir.domain.vocabulary import Place
@@ -20,6 +21,15 @@ def match_json(answer: MatchAnswer) -> dict[str, Any]:
              "unmet": [{"criterion": c.name, "detail": c.detail} for c in m.unmet]} for m in answer.near_misses],
         "helplines": [_helpline(h) for h in answer.helplines],
     }
+
+
+def explanation_json(told: Explanation) -> dict[str, Any]:
+    """service_id, outcome, score, and for every criterion asked, says, verdict and points."""
+    return {
+        "service_id": str(told.candidate.service_id), "name": told.candidate.name, "outcome": told.outcome,
+        "offered": told.kept_out is None, "score": told.score,
+        "criteria": [{"criterion": line.criterion, "asked": line.asked, "says": line.says, "verdict": line.verdict,
+                      "points": line.points} for line in told.lines]}
 
 
 def search_json(answer: SearchAnswer) -> dict[str, Any]:
