@@ -33,6 +33,7 @@ GENDERS: Final[tuple[tuple[tuple[str, str, str], ...], ...]] = ((),) * 6 + (
     (("gender", "female", "serves"),), (("gender", "female", "serves"), ("gender", "trans", "serves")),
     (("gender", "male", "serves"),), (("gender", "male", "excludes"),))
 UNITS: Final = ("", "bed", "appointment", "hour")
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 SCATTER_DEGREES: Final = 0.07
 _LOW: Final = (1 << 64) - 1
 
@@ -41,6 +42,7 @@ _LOW: Final = (1 << 64) - 1
 class World:
     """Columns of services, numbered from 0."""
 
+    towns: NDArray[np.int64]
     latitude: NDArray[np.int64]
     longitude: NDArray[np.int64]
     needs: NDArray[np.uint64]
@@ -61,7 +63,7 @@ class World:
         """One service as the rules read it."""
         until, low, high, household, rules, text, own = self.profile_list[self.profiles[n]]
         unit = UNITS[self.units[n]]
-        updated = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(self.updated[n]))
+        updated = EPOCH + timedelta(microseconds=int(self.updated[n]))
         return Candidate(
             service_id=service_id(n), organization_id=UUID(int=int(self.organizations[n])), name="", organization="",
             confirmed_needs=codes(self.confirmed[n]), suggested_needs=codes(self.needs[n]) - codes(self.confirmed[n]),
@@ -86,7 +88,7 @@ def codes(mask: Any) -> frozenset[str]:
 def make_world(count: int, *, country: str | None = None, seed: int = 1) -> World:
     """`count` services; all in one country if one is given (ISO 3166-1 alpha-2)."""
     rng = np.random.default_rng(seed)
-    town_lat, town_lon, weights = _towns(country)
+    numbers, town_lat, town_lon, weights = _towns(country)
     town = rng.choice(len(weights), count, p=weights)
     lat = np.clip(town_lat[town] + rng.normal(0, SCATTER_DEGREES, count), -89.9, 89.9)
     lon = (town_lon[town] + rng.normal(0, SCATTER_DEGREES, count) / np.cos(np.radians(lat)) + 180) % 360 - 180
@@ -96,7 +98,7 @@ def make_world(count: int, *, country: str | None = None, seed: int = 1) -> Worl
     unit = rng.choice(len(UNITS), count, p=(0.3, 0.45, 0.2, 0.05)).astype(np.int16)
     age_hours = rng.exponential(10, count)
     return World(
-        latitude=np.rint(lat * STEPS_PER_DEGREE).astype(np.int64),
+        towns=numbers[town], latitude=np.rint(lat * STEPS_PER_DEGREE).astype(np.int64),
         longitude=np.rint(lon * STEPS_PER_DEGREE).astype(np.int64), needs=offered, confirmed=confirmed,
         language_sets=sets, languages=_zipf(rng, len(sets), count).astype(np.int32), profile_list=profile_list,
         profiles=rng.integers(0, len(profile_list), count).astype(np.int32),
@@ -108,7 +110,7 @@ def make_world(count: int, *, country: str | None = None, seed: int = 1) -> Worl
 def make_questions(count: int, *, country: str | None = None, seed: int = 2) -> list[Need]:
     """What officers ask: 1 or 2 needs, 1 or 2 languages, 10 to 100 km, an age, often a gender, rarely a family."""
     rng = np.random.default_rng(seed)
-    town_lat, town_lon, weights = _towns(country)
+    _, town_lat, town_lon, weights = _towns(country)
     found = []
     for town in rng.choice(len(weights), count, p=weights):
         asked = rng.choice(CODES, rng.integers(1, 3), replace=False)
@@ -124,11 +126,13 @@ def make_questions(count: int, *, country: str | None = None, seed: int = 2) -> 
     return found
 
 
-def _towns(country: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    rows = [row for row in geo._gazetteer().rows if country in (None, row[1])]
-    lat, lon, people = (np.array([float(row[n] or 0) for row in rows]) for n in (4, 5, 7))
+def _towns(country: str | None) -> tuple[NDArray[Any], ...]:
+    """Their numbers in the gazetteer, latitudes, longitudes, and shares of the people."""
+    every = geo._gazetteer().rows
+    numbers = np.array([n for n, row in enumerate(every) if country in (None, row[1])])
+    lat, lon, people = (np.array([float(every[n][column] or 0) for n in numbers]) for column in (4, 5, 7))
     weights = np.maximum(people, 500.0)
-    return lat, lon, weights / weights.sum()
+    return numbers, lat, lon, weights / weights.sum()
 
 
 def _needs(rng: np.random.Generator, count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -166,4 +170,4 @@ def _zipf(rng: np.random.Generator, kinds: int, count: int) -> NDArray[np.int64]
 
 
 def _micro(at: datetime) -> int:
-    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+    return (at - EPOCH) // timedelta(microseconds=1)

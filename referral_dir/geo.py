@@ -51,6 +51,8 @@ class _Gazetteer:
     rows: list[tuple[str, ...]]
     primary: dict[str, list[int]]
     alternate: dict[str, list[int]]
+    by_latitude: npt.NDArray[np.int64]
+    latitudes: npt.NDArray[np.float64]
     vectors: npt.NDArray[np.float64]
 
 
@@ -65,8 +67,10 @@ def _gazetteer() -> _Gazetteer:
         primary[row[8]].append(number)
         for key in row[9].split("|") if row[9] else ():
             alternate[key].append(number)
-    radians = np.radians(np.array([(row[4], row[5]) for row in rows], dtype=np.float64))
-    return _Gazetteer(rows, dict(primary), dict(alternate), _unit_vectors(radians))
+    degrees = np.array([(row[4], row[5]) for row in rows], dtype=np.float64)
+    order = np.argsort(degrees[:, 0], kind="stable")
+    return _Gazetteer(rows, dict(primary), dict(alternate), order, degrees[order, 0],
+                      _unit_vectors(np.radians(degrees[order])))
 
 
 def resolve_place(text: str, *, prefer_country: str | None = None) -> Place:
@@ -110,7 +114,15 @@ def suggest_places(prefix: str, limit: int = 8) -> list[Place]:
 def nearest_place(latitude: float, longitude: float) -> Place:
     """The populated place nearest to a point (degrees, WGS 84)."""
     here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
-    return _place(int(np.argmax(_gazetteer().vectors @ here)))
+    known = _gazetteer()
+    # What is within an angle lies within as many degrees of latitude: most answers are found in a narrow band.
+    for reach in (0.5, 5.0, 180.0):
+        first, last = np.searchsorted(known.latitudes, (latitude - reach, latitude + reach))
+        nearness = known.vectors[first:last] @ here
+        best = int(np.argmax(nearness)) if last > first else 0
+        if last > first and nearness[best] >= math.cos(math.radians(reach)):
+            break
+    return _place(int(known.by_latitude[first + best]))
 
 
 def timezone_at(latitude: float, longitude: float) -> str:

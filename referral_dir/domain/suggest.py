@@ -6,6 +6,8 @@ description also tells what others do, so there only the longer hints count, and
 the reader to someone else.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from referral_dir.domain.needs import needs
 ELSEWHERE: Final = re.compile(
     r"\b(?:refer(?:s|ral|rals|red)? (?:to|for)|does not (?:provide|offer)|not provided?|unable to|"
     r"volunteers? (?:are|is) needed|donat(?:e|ions?) (?:to|are)|does not accept)\b")
+_WORD: Final = re.compile(r"\w+")
 _SENTENCE: Final = re.compile(r"[.!?;\n]+|\\n")
 MAXIMUM_TEXT: Final = 20_000
 # In a name these single words say too little or too much.
@@ -41,34 +44,39 @@ class Suggestion:
 
 def suggest_needs(name: str, description: str, categories: Iterable[str] = ()) -> tuple[Suggestion, ...]:
     """The needs that the texts speak of, in the order of the tree; a parent only where no child was found."""
-    title = _plain(name)
-    kinds = _plain(" ; ".join(categories))
-    body = [s for s in _SENTENCE.split(_plain(description[:MAXIMUM_TEXT])) if s and not ELSEWHERE.search(s)]
+    # No phrase holds a line break: all sentences are searched at once.
+    title = "\n".join([_plain(name), _plain(" ; ".join(categories))])
+    body = "\n".join(s for s in _SENTENCE.split(_plain(description[:MAXIMUM_TEXT])) if s and not ELSEWHERE.search(s))
+    words_of_title, words_of_body = (frozenset(_WORD.findall(text)) for text in (title, body))
     found: dict[str, str] = {}
     for code, in_title, in_body, against in _patterns():
-        hit = _first(in_title, against, [title, kinds]) or _first(in_body, against, body)
+        hit = _first(in_title, against, title, words_of_title) or _first(in_body, against, body, words_of_body)
         if hit:
             found[code] = hit
     return tuple(Suggestion(code, evidence) for code, evidence in found.items()
                  if not any(other.startswith(code + ".") for other in found))
 
 
-def _first(pattern: re.Pattern[str] | None, against: re.Pattern[str] | None, texts: list[str]) -> str | None:
-    if pattern is None:
+def _first(phrases: _Phrases, against: _Phrases, text: str, words: frozenset[str]) -> str | None:
+    # Nearly all phrases are ruled out by their words, without a search.
+    if phrases.pattern is None or phrases.telling.isdisjoint(words):
         return None
-    for text in texts:
-        cleaned = against.sub(" ", text) if against else text
-        match = pattern.search(cleaned)
-        if match:
-            return match.group(0)
-    return None
+    if against.pattern and not against.telling.isdisjoint(words):
+        text = against.pattern.sub(" ", text)
+    match = phrases.pattern.search(text)
+    return match.group(0) if match else None
 
 
-Patterns = tuple[tuple[str, re.Pattern[str] | None, re.Pattern[str] | None, re.Pattern[str] | None], ...]
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """What finds one of several phrases; of each phrase one word (its longest), without which it can't be there."""
+
+    pattern: re.Pattern[str] | None
+    telling: frozenset[str]
 
 
 @cache
-def _patterns() -> Patterns:
+def _patterns() -> tuple[tuple[str, _Phrases, _Phrases, _Phrases], ...]:
     rows = []
     for term in needs().values():
         hints = [_plain(h) for h in term.hints]
@@ -78,11 +86,12 @@ def _patterns() -> Patterns:
     return tuple(rows)
 
 
-def _any(phrases: list[str]) -> re.Pattern[str] | None:
+def _any(phrases: list[str]) -> _Phrases:
     if not phrases:
-        return None
+        return _Phrases(None, frozenset())
     longest_first = sorted(set(phrases), key=lambda p: (-len(p), p))
-    return re.compile(r"(?<!\w)(?:" + "|".join(re.escape(p) for p in longest_first) + r")(?!\w)")
+    return _Phrases(re.compile(r"(?<!\w)(?:" + "|".join(re.escape(p) for p in longest_first) + r")(?!\w)"),
+                    frozenset(max(_WORD.findall(p), key=len) for p in longest_first))
 
 
 def _plain(text: str) -> str:

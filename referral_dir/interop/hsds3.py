@@ -50,9 +50,10 @@ OUR_COLUMNS: Final = ("confidential", "timezone", "remote", "country", "maximum_
                       "hold_minutes", "offered_until")
 AREA_COLUMNS: Final = ("country", "admin1", "latitude", "longitude", "radius_km")
 PLACE_TYPES: Final = ("physical", "postal", "virtual")
-ENUMS: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], str]]] = {
-    ("service", "status"): (tuple(ServiceStatus), ServiceStatus.INACTIVE),
-    ("location", "location_type"): (PLACE_TYPES, "physical"), ("address", "address_type"): (PLACE_TYPES, "physical"),
+# By table: a column, what it may hold, and what anything else is read as.
+ENUMS: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
+    "service": ("status", tuple(ServiceStatus), ServiceStatus.INACTIVE),
+    "location": ("location_type", PLACE_TYPES, "physical"), "address": ("address_type", PLACE_TYPES, "physical"),
 }
 # File names of the tabular form, in the singular and plural that publishers use.
 FILES: Final[Mapping[str, str]] = {
@@ -222,8 +223,9 @@ class _Reader:
             values["number_e164"] = read.get("number_e164")
         if record.table == "language":
             self._tag(record)
-        for (table, column), (choices, otherwise) in ENUMS.items():
-            if record.table == table and values.get(column) not in (None, *choices):
+        if record.table in ENUMS:
+            column, choices, otherwise = ENUMS[record.table]
+            if values.get(column) not in (None, *choices):
                 self.report.repaired(where, column, values[column], f"not a {column} of HSDS: read as {otherwise}")
                 values[column] = otherwise
         if record.table in ("attribute", "metadata"):

@@ -10,7 +10,7 @@ from uuid import UUID
 from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop import hsds1, hsds3, unhcr
 from referral_dir.interop.placing import geocode_public, place_all
-from referral_dir.interop.reading import read_json, unpack
+from referral_dir.interop.reading import forget_json, read_json, unpack
 from referral_dir.interop.records import SourceRecord, identify
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.interop.writing import Writer
@@ -48,6 +48,8 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
         except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             raise ImportRefused(f"{name} is not of the shape of {kind} ({type(error).__name__}): check the format") \
                 from error
+        finally:
+            forget_json()
     try:
         with transaction(store) as session:
             progress("placing")

@@ -20,6 +20,9 @@ _SHELTER: Final = re.compile(r"\bshelter(?!ing)|safe ?house|safe haven|refuge\b|
                              re.IGNORECASE)
 _ADDRESS: Final = ("attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
 
+# Records by the column that names their place and the place's id: sources give a location and a service the same id.
+AtPlace = dict[tuple[str, str], list[SourceRecord]]
+
 
 def place_all(records: list[SourceRecord], report: ImportReport, default_country: str | None) -> list[SourceRecord]:
     """Fill in towns, countries and time zones, and hide the shelters. Returns the records to write."""
@@ -32,14 +35,21 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
     for r in records:
         if r.table == "service_at_location" and r.values.get("location_id") in by_location:
             sites[r.values.get("service_id")].append(r)
+    at_place: AtPlace = defaultdict(list)
+    for r in records:
+        for column in ("location_id", "service_at_location_id"):
+            if r.values.get(column):
+                at_place[column, r.values[column]].append(r)
     for location in by_location.values():
         _town(location, addresses[location.foreign_id], report, default_country)
     dropped: set[int] = set()
-    for service in (r for r in records if r.table == "service"):
-        places = [by_location[s.values["location_id"]] for s in sites[service.foreign_id]]
+    # Before one is hidden, as several services may share a place.
+    with_places = [(r, [by_location[s.values["location_id"]] for s in sites[r.foreign_id]])
+                   for r in records if r.table == "service"]
+    for service, places in with_places:
         _clock(service, places)
         if service.values.get("confidential") or is_hidden_shelter(service):
-            dropped |= _hide(service, sites[service.foreign_id], places, addresses, report, records)
+            dropped |= _hide(service, sites[service.foreign_id], places, addresses, report, at_place)
     countries = {r.foreign_id: r.values.get("country") for r in records if r.table == "service"}
     for area in (r for r in records if r.table == "service_area" and not r.values.get("country")):
         _bounds(area, countries.get(str(area.values.get("service_id"))))
@@ -101,7 +111,8 @@ def is_hidden_shelter(service: SourceRecord) -> bool:
     if service.needs is not None:
         return False
     name, text = str(service.values.get("name") or ""), str(service.values.get("description") or "")
-    codes = {s.code for s in suggest_needs(name, text, service.categories)}
+    service.suggested = suggest_needs(name, text, service.categories)
+    codes = {s.code for s in service.suggested}
     if "shelter.safe_house" in codes:
         return True
     return "shelter.emergency" in codes and bool(_VIOLENCE.search(name + " " + text)) and bool(_SHELTER.search(text))
@@ -141,7 +152,8 @@ def _clock(service: SourceRecord, places: list[SourceRecord]) -> None:
 
 
 def _hide(service: SourceRecord, sites: list[SourceRecord], places: list[SourceRecord],
-          addresses: dict[str, list[SourceRecord]], report: ImportReport, records: list[SourceRecord]) -> set[int]:
+          addresses: dict[str, list[SourceRecord]], report: ImportReport,
+          at_place: AtPlace) -> set[int]:
     """Seal the service's address and point; its zone is its town. Returns the records that must not be written."""
     first = next((a for p in places for a in addresses[p.foreign_id]), None)
     point = next(((p.values["latitude"], p.values["longitude"]) for p in places
@@ -158,17 +170,16 @@ def _hide(service: SourceRecord, sites: list[SourceRecord], places: list[SourceR
     elif places:
         report.repaired(service.where, "location", service.values.get("name"), "confidential: its address was sealed")
     service.values["location_dropped"] = True
-    gone = {s.values["location_id"] for s in sites}
-    ids = {s.foreign_id for s in sites}
+    gone = [("location_id", p.foreign_id) for p in places]
+    gone += [("service_at_location_id", s.foreign_id) for s in sites]
     street = str(first.values.get("address_1") or "") if first else ""
     dropped = {id(r) for r in (*sites, *places)}
-    for r in records:
-        if r.values.get("location_id") in gone or r.values.get("service_at_location_id") in ids:
-            if r.table in ("address", "accessibility"):
-                dropped.add(id(r))
-            r.values["location_id"] = r.values["service_at_location_id"] = None
-            if r.table in ("phone", "schedule", "language", "contact"):
-                r.values["service_id"] = service.foreign_id
+    for r in (r for place in gone for r in at_place[place]):
+        if r.table in ("address", "accessibility"):
+            dropped.add(id(r))
+        r.values["location_id"] = r.values["service_at_location_id"] = None
+        if r.table in ("phone", "schedule", "language", "contact"):
+            r.values["service_id"] = service.foreign_id
     if len(street) > 5:
         for column in ("description", "application_process", "alternate_name"):
             text = service.values.get(column)

@@ -6,6 +6,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -31,12 +32,24 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The parsed file. Raises ImportRefused."""
+    """The parsed file, not to be changed. Raises ImportRefused."""
+    status = path.stat()
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+def forget_json() -> None:
+    """Let go of what `read_json` gave: it is kept, as a file is looked at before it is read."""
+    _parsed.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _parsed(path: Path, _changed: int, size: int) -> Any:
     try:
         parsed = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ImportRefused(f"{path.name} is not JSON: {error}") from error
-    _check_strings(parsed, path.name)
+    if size > LARGEST_FIELD:
+        _check_strings(parsed, path.name)
     return parsed
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from referral_dir.domain.suggest import Suggestion
+
 NAMESPACE: Final = uuid5(NAMESPACE_URL, "urn:referral-dir:import")
 
 # In the order in which parents come before children.
@@ -25,7 +27,8 @@ PARENTS: Final[Mapping[str, str]] = {
 class SourceRecord:
     """A row of a source. `values` hold HSDS columns; parents are the source's ids, as text.
 
-    `needs`, `eligibility` and `secret` are for services only: what HSDS has no table for.
+    `needs`, `eligibility` and `secret` are for services only: what HSDS has no table for. `suggested` is what its words
+    suggest, once somebody has looked.
     """
 
     table: str
@@ -35,6 +38,7 @@ class SourceRecord:
     extra: dict[str, Any] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     needs: tuple[tuple[str, bool], ...] | None = None
+    suggested: tuple[Suggestion, ...] | None = None
     eligibility: tuple[tuple[str, str, str], ...] | None = None
     secret: Mapping[str, Any] | None = None
 

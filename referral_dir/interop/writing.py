@@ -1,7 +1,7 @@
 """Writes neutral records to the store: created, updated or unchanged, in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -36,7 +36,8 @@ class Writer:
         self.ids: dict[str, set[UUID]] = defaultdict(set)
         self.changed: dict[UUID, None] = {}
         self.confidential = import_queries.confidential_ids(session)
-        self.service_sites: dict[UUID, list[UUID]] = defaultdict(list)
+        # Places and organizations whose services must be indexed again.
+        self.touched: tuple[set[UUID | None], set[UUID | None]] = (set(), set())
 
     def write(self, source_records: list[SourceRecord]) -> None:
         """All records, parents first, then what HSDS has no table for."""
@@ -50,9 +51,7 @@ class Writer:
             self._upsert(table, rows)
         services = {identify(self.source, "service", r.foreign_id): r for r in by_table["service"]}
         self._needs(services)
-        for service_id, record in services.items():
-            if record.secret and service_id in self.ids["service"]:
-                self._seal(service_id, record)
+        self._seal({i: _secret(r.secret) for i, r in services.items() if r.secret and i in self.ids["service"]})
         self._eligibility(services)
         gone = import_queries.remove_stale_children(self.session, self.source, list(services), dict(self.ids))
         self.changed |= dict.fromkeys(gone)
@@ -203,10 +202,8 @@ class Writer:
             self.changed[row["id"]] = None
         elif row.get("service_id"):
             self.changed[row["service_id"]] = None
-            if table == "service_at_location":
-                self.service_sites[row["location_id"]].append(row["service_id"])
         elif table in ("organization", "location", "address"):
-            self.changed |= dict.fromkeys(import_queries.services_at(self.session, table, row))
+            self.touched[table == "organization"].add(row["location_id"] if table == "address" else row["id"])
 
     def _needs(self, services: dict[UUID, SourceRecord]) -> None:
         """Needs that the source names, else suggestions; nothing where a person has confirmed some."""
@@ -230,8 +227,10 @@ class Writer:
     def _wanted_needs(self, record: SourceRecord) -> dict[str, tuple[bool, str | None]]:
         if record.needs is not None:
             return {code: (suggested, None) for code, suggested in record.needs}
-        found = suggest_needs(str(record.values.get("name") or ""), str(record.values.get("description") or ""),
-                              record.categories)
+        found = record.suggested
+        if found is None:
+            found = suggest_needs(str(record.values.get("name") or ""), str(record.values.get("description") or ""),
+                                  record.categories)
         return {s.code: (True, s.evidence[:200]) for s in found}
 
     def _eligibility(self, services: dict[UUID, SourceRecord]) -> None:
@@ -243,16 +242,21 @@ class Writer:
                 import_queries.replace_eligibility(self.session, service_id, sorted(set(rules)))
                 self.changed[service_id] = None
 
-    def _seal(self, service_id: UUID, record: SourceRecord) -> None:
-        secret = dict(record.secret or {})
-        point = (secret.pop("latitude", None), secret.pop("longitude", None))
-        coordinates = (float(point[0]), float(point[1])) if None not in point else None
-        if secret_queries.open_place(self.session, service_id) != (secret or None, coordinates):
-            secret_queries.seal_place(self.session, service_id, secret or None, coordinates)
+    def _seal(self, secrets: dict[UUID, secret_queries.Secret]) -> None:
+        known = secret_queries.open_many(self.session, list(secrets))
+        secret_queries.seal_many(self.session, {i: s for i, s in secrets.items() if known.get(i, (None, None)) != s})
 
     def finish(self) -> None:
         """Have the indexes read again what changed."""
+        self.changed |= dict.fromkeys(import_queries.services_at(self.session, *self.touched))
         records.services_changed(self.session, [i for i in self.changed if i is not None])
+
+
+def _secret(given: Mapping[str, Any]) -> secret_queries.Secret:
+    address = {k: v for k, v in given.items() if k not in ("latitude", "longitude")}
+    latitude, longitude = given.get("latitude"), given.get("longitude")
+    known = latitude is not None and longitude is not None
+    return address or None, (float(latitude), float(longitude)) if known else None  # type: ignore[arg-type]
 
 
 def _same(old: Any, new: Any) -> bool:

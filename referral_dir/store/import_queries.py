@@ -1,6 +1,6 @@
 """Bulk reads and writes for imports, by table name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -85,13 +85,15 @@ def set_status(session: Session, service_id: UUID, status: str) -> None:
                                                                            revision=Service.revision + 1))
 
 
-def services_at(session: Session, name: str, row: Mapping[str, Any]) -> Sequence[UUID]:
-    """The services that a changed organization, location or address belongs to."""
-    if name == "organization":
-        return session.scalars(select(Service.id).where(Service.organization_id == row["id"])).all()
-    location_id = row["id"] if name == "location" else row.get("location_id")
-    return session.scalars(select(ServiceAtLocation.service_id).where(
-        ServiceAtLocation.location_id == location_id)).all()
+def services_at(session: Session, locations: Iterable[UUID | None],
+                organizations: Iterable[UUID | None]) -> Iterator[UUID]:
+    """The services at these locations or of these organizations."""
+    for query, column, ids in (
+            (select(ServiceAtLocation.service_id), ServiceAtLocation.location_id, locations),
+            (select(Service.id), Service.organization_id, organizations)):
+        every = [each for each in ids if each is not None]
+        for start in range(0, len(every), CHUNK):
+            yield from session.scalars(query.where(column.in_(every[start:start + CHUNK])))
 
 
 def needs_by_service(session: Session, ids: Sequence[UUID]) -> dict[UUID, dict[str, tuple[bool, str | None]]]:

@@ -1,40 +1,60 @@
 """Sealed places: the only functions that touch where a confidential service is. No find path imports this."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.store.directory import Address, Location, Metadata, Phone, SecretLocation, ServiceAtLocation
 
+CHUNK = 2000
 _ADDRESS = ("address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
+
+
+Secret = tuple[Mapping[str, Any] | None, tuple[float, float] | None]
 
 
 def seal_place(session: Session, service_id: UUID, address: Mapping[str, Any] | None,
                coordinates: tuple[float, float] | None) -> None:
     """Keep an address and coordinates (degrees, WGS 84) sealed, instead of what was sealed before."""
-    session.execute(delete(SecretLocation).where(SecretLocation.service_id == service_id))
-    row_id, keys = uuid4(), session.info["keys"]
+    seal_many(session, {service_id: (address, coordinates)})
 
-    def sealed(value: Any, column: str) -> bytes | None:
+
+def seal_many(session: Session, secrets: Mapping[UUID, Secret]) -> None:
+    """As `seal_place`, for many services."""
+    keys, ids = session.info["keys"], list(secrets)
+
+    def sealed(value: Any, row_id: UUID, column: str) -> bytes | None:
         return keys.seal(json.dumps(value).encode(), row_id, column) if value else None
 
-    session.add(SecretLocation(id=row_id, service_id=service_id, address=sealed(address, "address"),
-                               coordinates=sealed(coordinates, "coordinates")))
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start:start + CHUNK]
+        session.execute(delete(SecretLocation).where(SecretLocation.service_id.in_(chunk)))
+        session.execute(insert(SecretLocation), [
+            {"id": row_id, "service_id": service_id, "address": sealed(secrets[service_id][0], row_id, "address"),
+             "coordinates": sealed(secrets[service_id][1], row_id, "coordinates")}
+            for service_id in chunk for row_id in [uuid4()]])
 
 
-def open_place(session: Session, service_id: UUID) -> tuple[Mapping[str, Any] | None, tuple[float, float] | None]:
+def open_place(session: Session, service_id: UUID) -> Secret:
     """The sealed address and coordinates, for their owner only: callers decide who that is."""
-    row = session.scalar(select(SecretLocation).where(SecretLocation.service_id == service_id))
-    if row is None:
-        return None, None
-    keys = session.info["keys"]
-    address = json.loads(keys.open(row.address, row.id, "address")) if row.address else None
-    point = json.loads(keys.open(row.coordinates, row.id, "coordinates")) if row.coordinates else None
-    return address, (point[0], point[1]) if point else None
+    return open_many(session, [service_id]).get(service_id, (None, None))
+
+
+def open_many(session: Session, service_ids: Sequence[UUID]) -> dict[UUID, Secret]:
+    """As `open_place`, for many services."""
+    keys, found = session.info["keys"], {}
+    for start in range(0, len(service_ids), CHUNK):
+        for row in session.execute(select(
+                SecretLocation.id, SecretLocation.service_id, SecretLocation.address, SecretLocation.coordinates,
+                ).where(SecretLocation.service_id.in_(service_ids[start:start + CHUNK]))):
+            address = json.loads(keys.open(row.address, row.id, "address")) if row.address else None
+            point = json.loads(keys.open(row.coordinates, row.id, "coordinates")) if row.coordinates else None
+            found[row.service_id] = address, (point[0], point[1]) if point else None
+    return found
 
 
 def seal_places(session: Session, service_id: UUID) -> None:

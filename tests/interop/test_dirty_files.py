@@ -12,6 +12,7 @@ import pytest
 from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop.importing import import_directory
 from referral_dir.interop.report import ImportRefused
+from referral_dir.store import secret_queries
 from referral_dir.store.db import Store, reading
 from referral_dir.store.directory import Location, Organization, Phone, Schedule, Service
 
@@ -120,6 +121,33 @@ def test_a_confidential_address_is_sealed_and_never_exported(sqlite_store: Store
     dump = (tmp_path / "out.json").read_bytes() + (tmp_path / "test.sqlite").read_bytes()
     for canary in (b"Canary", b"99887", b"25.1234", b"80.6543"):
         assert canary not in dump
+
+
+def test_hidden_shelters_that_share_a_place_are_both_sealed_and_their_neighbours_keep_theirs(
+        sqlite_store: Store, tmp_path: Path) -> None:
+    """Ids are small numbers, as real sources have them: a service, a place and their link are all called 1."""
+    words = "Safe house and emergency shelter for victims of domestic violence"
+    path = folder(tmp_path / "shared", services=(
+        "id,organization_id,name,description,status\n"
+        f"1,o1,Haven (invented),{words},active\n2,o1,Second haven (invented),{words},active\n"
+        "3,o1,Pantry (invented),Food pantry,active\n"),
+        locations="id,name,latitude,longitude\n1,House,25.7711,-80.1911\n2,Hall,25.8011,-80.2011\n",
+        services_at_location="id,service_id,location_id\n9,1,1\n8,2,1\n1,3,2\n",
+        physical_addresses="id,location_id,address_1,city,state_province,postal_code,country\n"
+                           "1,1,7 Hidden Row,Miami,FL,33101,US\n2,2,8 Open Road,Miami,FL,33101,US\n")
+    import_directory(sqlite_store, path, now=NOW, source="shared")
+    with reading(sqlite_store) as session:
+        for service in session.query(Service).all():
+            address, point = secret_queries.open_place(session, service.id)
+            if service.name.startswith("Pantry"):
+                assert (service.confidential, address, point) == (False, None, None)
+                continue
+            assert service.confidential
+            assert address is not None
+            assert address["address_1"] == "7 Hidden Row"
+            assert point == (25.7711, -80.1911)
+        [left] = session.query(Location).all()
+        assert (left.latitude, left.longitude) == (25.8011, -80.2011)
 
 
 def test_values_that_no_column_can_hold_are_refused_one_by_one(store: Store, tmp_path: Path) -> None:
