@@ -13,7 +13,7 @@ from referral_dir import geo
 from referral_dir.desk.languages import language_name
 from referral_dir.domain.distance import STEPS_PER_DEGREE
 from referral_dir.domain.needs import label
-from referral_dir.index.tables import FOREVER
+from referral_dir.index.profiles import FOREVER
 
 NAMES: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 KINDS: Final = ("Harbour", "Lantern", "Bridge", "Orchard", "Compass", "Meadow", "Anchor", "Beacon", "Willow", "Ferry")

@@ -1,13 +1,15 @@
 """Timing side by side, and what is made of it."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-ROUNDS = 3
+ROUNDS: Final = 3
+BLOCK: Final = 10
 
 
 @dataclass
@@ -35,25 +37,27 @@ class Times:
 
 def interleaved(asks: dict[str, Callable[[Any], Any]], questions: Sequence[Any], *, warm_up: Sequence[Any],
                 check: Callable[[str, Any, Any], bool]) -> tuple[Times, dict[str, int]]:
-    """Every engine answers every question in turn, the first to go changing each time; each answer is checked.
+    """Every engine answers every question; each answer is checked.
 
-    A question is put ROUNDS times running and the best time counts, so that no engine pays for the processor caches
-    that the one before it has emptied. Returns the times and how many answers of each engine were wrong.
+    The engines take turns by BLOCK questions, the first to go changing each time: a turn for each question would have
+    every engine pay for the processor caches that the one before it has emptied. All questions are put in ROUNDS
+    rounds and the best time of each counts, as other work on the machine is nobody's. Returns the times and how many
+    answers of each engine were wrong.
     """
     for question in warm_up:
         for ask in asks.values():
             ask(question)
-    times, wrong = Times({name: [] for name in asks}), dict.fromkeys(asks, 0)
+    times, wrong = Times({name: [math.inf] * len(questions) for name in asks}), dict.fromkeys(asks, 0)
     names = list(asks)
-    for turn, question in enumerate(questions):
+    for turn in range(ROUNDS * -(-len(questions) // BLOCK)):
+        first = turn * BLOCK % (-(-len(questions) // BLOCK) * BLOCK)
         for name in names[turn % len(names):] + names[:turn % len(names)]:
-            taken = []
-            for _ in range(ROUNDS):
+            for n, question in enumerate(questions[first:first + BLOCK], first):
                 started = time.perf_counter()
                 answer = asks[name](question)
-                taken.append((time.perf_counter() - started) * 1e3)
-            times.by_engine[name].append(min(taken))
-            wrong[name] += not check(name, question, answer)
+                taken = (time.perf_counter() - started) * 1e3
+                times.by_engine[name][n] = min(times.by_engine[name][n], taken)
+                wrong[name] += not check(name, question, answer)
     return times, wrong
 
 

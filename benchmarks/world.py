@@ -19,7 +19,7 @@ from referral_dir.domain.need import Candidate, EligibilityRule, Need
 from referral_dir.domain.needs import expand, needs
 from referral_dir.domain.vocabulary import Place
 from referral_dir.index.columns import need_mask
-from referral_dir.index.tables import FOREVER, Profile
+from referral_dir.index.profiles import FOREVER, Profile
 
 NOW: Final = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CODES: Final = tuple(code for code in needs() if not interprets(code) and code != "interpretation.documents")
@@ -51,7 +51,7 @@ class World:
     languages: NDArray[np.int32]
     profile_list: list[Profile]
     profiles: NDArray[np.int32]
-    organizations: NDArray[np.int32]
+    organizations: NDArray[np.uint64]
     units: NDArray[np.int16]
     available: NDArray[np.int32]
     updated: NDArray[np.int64]
@@ -68,7 +68,7 @@ class World:
             service_id=service_id(n), organization_id=UUID(int=int(self.organizations[n])), name="", organization="",
             confirmed_needs=codes(self.confirmed[n]), suggested_needs=codes(self.needs[n]) - codes(self.confirmed[n]),
             offered_until=None if until == FOREVER else date.fromordinal(until), minimum_age=low, maximum_age=high,
-            points=((self.latitude[n] / STEPS_PER_DEGREE, self.longitude[n] / STEPS_PER_DEGREE),),
+            points=((int(self.latitude[n]) / STEPS_PER_DEGREE, int(self.longitude[n]) / STEPS_PER_DEGREE),),
             languages=self.language_sets[self.languages[n]], own_interpretation="yes" if own else None,
             maximum_household=household, eligibility=tuple(EligibilityRule(*rule) for rule in rules),
             eligibility_text="call" if text else None,
@@ -102,24 +102,29 @@ def make_world(count: int, *, country: str | None = None, seed: int = 1) -> Worl
         longitude=np.rint(lon * STEPS_PER_DEGREE).astype(np.int64), needs=offered, confirmed=confirmed,
         language_sets=sets, languages=_zipf(rng, len(sets), count).astype(np.int32), profile_list=profile_list,
         profiles=rng.integers(0, len(profile_list), count).astype(np.int32),
-        organizations=rng.integers(0, max(1, count // 3), count).astype(np.int32), units=unit,
+        organizations=rng.integers(0, max(1, count // 3), count).astype(np.uint64), units=unit,
         available=np.where(unit > 0, rng.integers(0, 9, count) * (rng.random(count) < 0.8), 0).astype(np.int32),
         updated=np.where(unit > 0, _micro(NOW) - (age_hours * 3600e6).astype(np.int64), 0))
 
 
 def make_questions(count: int, *, country: str | None = None, seed: int = 2) -> list[Need]:
-    """What officers ask: 1 or 2 needs, 1 or 2 languages, 10 to 100 km, an age, often a gender, rarely a family."""
+    """What officers ask: 1 or 2 needs, 1 or 2 languages, 10 to 100 km, an age, often a gender, rarely a family.
+
+    Needs and languages are asked as often as they are common: Spanish more often than Fula, a shelter more often than
+    help with a tax return.
+    """
     rng = np.random.default_rng(seed)
     _, town_lat, town_lon, weights = _towns(country)
     found = []
     for town in rng.choice(len(weights), count, p=weights):
-        asked = rng.choice(CODES, rng.integers(1, 3), replace=False)
+        asked = dict.fromkeys(CODES[n] for n in _zipf(rng, len(CODES), int(rng.integers(1, 3))))
+        spoken = dict.fromkeys(LANGUAGES[n] for n in _zipf(rng, len(LANGUAGES), int(rng.integers(1, 3))))
         age = int(rng.integers(14, 60))
         found.append(Need(
-            needs={str(code): expand(str(code)) for code in asked},
+            needs={code: expand(code) for code in asked},
             place=Place("here", "", round(town_lat[town] + rng.normal(0, 0.02), 5),
                         round(town_lon[town] + rng.normal(0, 0.02), 5)),
-            languages=tuple(str(each) for each in rng.choice(LANGUAGES, rng.integers(1, 3), replace=False)),
+            languages=tuple(spoken),
             radius_km=float(rng.choice((10, 25, 50, 100))), ages=(age, age),
             gender=str(rng.choice(("female", "female", "male", "trans"))) if rng.random() < 0.8 else None,
             household=int(rng.choice((1, 1, 1, 2, 3, 4)))))

@@ -4,6 +4,7 @@ A row is a service at one of its points, or without any. Changes that leave the 
 others append a new row and empty the old one. When the added part grows, both are sorted into one.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,21 +20,19 @@ from referral_dir.domain.interpreting import interprets
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.needs import needs as all_needs
 from referral_dir.index import grid
+from referral_dir.index.profiles import Profiles, profile_of
 from referral_dir.index.tables import (
     PLACED,
     AreaSets,
     LanguageSets,
     OpeningHours,
-    Profiles,
-    Table,
     Units,
-    profile_of,
 )
 
-# Per row, in bytes: 8 key, 4 latitude, 16 needs, 16 id, 30 numbers and counts; 4 more for the order by id.
+# Per row, in bytes: 8 key, 4 latitude, 16 needs, 16 id, 8 organization, 31 others; 4 more for the order by id.
 COLUMNS: Final[Mapping[str, str]] = {
     "key": "i8", "latitude": "i4", "needs": "u8", "confirmed": "u8", "high": "u8", "low": "u8", "languages": "i4",
-    "profile": "i4", "areas": "i4", "organization": "i4", "hours": "i4", "unit": "i2", "available": "i4",
+    "profile": "i4", "areas": "i4", "organization": "u8", "hours": "i4", "unit": "i2", "available": "i4",
     "updated": "i8", "several": "?",
 }
 _IN_PLACE: Final = tuple(name for name in COLUMNS if name not in ("key", "latitude", "areas", "several"))
@@ -43,6 +42,7 @@ _LOW: Final = (1 << 64) - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 Rows = NDArray[np.int64]
+NO_ROWS: Final[Rows] = np.empty(0, dtype=np.int64)
 
 
 @dataclass
@@ -54,7 +54,6 @@ class Tables:
     areas: AreaSets = field(default_factory=AreaSets)
     hours: OpeningHours = field(default_factory=OpeningHours)
     units: Units = field(default_factory=Units)
-    organizations: Table[UUID] = field(default_factory=Table)
 
 
 class Columns:
@@ -73,17 +72,16 @@ class Columns:
         self.by_id = np.argsort(self.data["high"][:self.sorted], kind="stable").astype(np.int32) \
             if by_id is None else by_id
         self._tail: dict[int, list[int]] = {}
-        self._lends_voice = need_mask(frozenset(code for code in all_needs() if interprets(code)))
-        self._added_interpreters: list[int] = []
-        self._find_lists()
+        self.lends_voice = need_mask(frozenset(code for code in all_needs() if interprets(code)))
+        self.every_need = np.bitwise_or.reduce(self.data["needs"][:self.sorted], initial=np.uint64(0))
+        self._find_elsewhere()
 
-    def _find_lists(self) -> None:
-        """Rows that are found by area, in the order of their area set; and those of interpreters."""
+    def _find_elsewhere(self) -> None:
+        """Rows that are found by area, in the order of their area set."""
         areas = self.data["areas"][:self.sorted]
         rows = np.flatnonzero(areas != PLACED)
         self._elsewhere = rows[np.argsort(areas[rows], kind="stable")].astype(np.int32)
         self._elsewhere_areas = areas[self._elsewhere]
-        self._interpreters = np.flatnonzero(self.data["confirmed"][:self.sorted] & self._lends_voice)
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> "Columns":
@@ -110,11 +108,13 @@ class Columns:
         """
         had = self.rows_of(service_id.int)
         new = encode(candidate, self.tables) if candidate is not None else []
-        if len(had) == len(new) and all(self._is_same_place(row, values) for row, values in zip(had, new, strict=True)):
-            for row, values in zip(had, new, strict=True):
+        for values in new[:1]:
+            self.every_need |= values["needs"]
+        pairs = list(zip(had, new, strict=False))
+        if len(had) == len(new) and all(self._is_same_place(row, values) for row, values in pairs):
+            for row, values in pairs:
                 for name in _IN_PLACE:
                     self.data[name][row] = values[name]
-                self._note_interpreter(row, values)
             return False
         for row in had:
             self.data["needs"][row] = 0
@@ -124,7 +124,9 @@ class Columns:
         return bool(had)
 
     def _is_same_place(self, row: int, values: Mapping[str, Any]) -> bool:
-        return all(self.data[name][row] == values[name] for name in ("key", "latitude", "areas", "several"))
+        data = self.data
+        return bool(data["key"][row] == values["key"] and data["latitude"][row] == values["latitude"]
+                    and data["areas"][row] == values["areas"] and data["several"][row] == values["several"])
 
     def _append(self, service_id: int, values: Mapping[str, Any]) -> None:
         if self.count == len(self.data["key"]):
@@ -132,12 +134,7 @@ class Columns:
         for name, value in values.items():
             self.data[name][self.count] = value
         self._tail.setdefault(service_id, []).append(self.count)
-        self._note_interpreter(self.count, values)
         self.count += 1
-
-    def _note_interpreter(self, row: int, values: Mapping[str, Any]) -> None:
-        if values["confirmed"] & self._lends_voice:
-            self._added_interpreters.append(row)
 
     def _merge(self) -> None:
         """Sort the added rows in, and leave out the emptied ones."""
@@ -150,7 +147,8 @@ class Columns:
         found = list(self._tail.get(service_id, ()))
         high, low = self.data["high"], self.data["low"]
         wanted_high, wanted_low = np.uint64(service_id >> 64), np.uint64(service_id & _LOW)
-        at = int(np.searchsorted(high[:self.sorted], wanted_high, sorter=self.by_id))
+        # NumPy's own search would copy the whole order to a wider type each time.
+        at = bisect_left(self.by_id, wanted_high, key=high.__getitem__)
         while at < self.sorted:
             row = int(self.by_id[at])
             if high[row] != wanted_high:
@@ -164,17 +162,16 @@ class Columns:
 
     def near(self, latitude: float, longitude: float, radius_km: float, mask: np.uint64) -> Rows:
         """Rows with a point within the radius or a little beyond, for one of the needs in the mask."""
-        lows, highs = grid.stretches(latitude, longitude, radius_km)
-        key = self.data["key"][:self.sorted]
-        starts = np.searchsorted(key, lows)
-        ends = np.searchsorted(key, highs, side="right")
+        starts, ends = self.data["key"][:self.sorted].searchsorted(grid.stretches(latitude, longitude, radius_km))
         needs = self.data["needs"]
         lengths = ends - starts
         total = int(lengths.sum())
+        if not total:
+            return NO_ROWS
         if total < FEW:
             # One gather costs less than a call per stretch.
-            rows: Rows = np.arange(total) + (starts - lengths.cumsum() + lengths).repeat(lengths)
-            wanted: Rows = rows[(needs[rows] & mask) != 0]
+            rows: Rows = np.arange(total) + (ends - lengths.cumsum()).repeat(lengths)
+            wanted: Rows = rows[(needs[rows] & mask).nonzero()[0]]
             return wanted
         found = [np.flatnonzero(needs[start:end] & mask) + start
                  for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if end > start]
@@ -184,7 +181,7 @@ class Columns:
         """Rows of these area sets, for one of the needs in the mask."""
         wanted = np.fromiter(area_sets, dtype=np.int32)
         if not len(wanted) or not len(self._elsewhere):
-            return np.empty(0, dtype=np.int64)
+            return NO_ROWS
         starts = np.searchsorted(self._elsewhere_areas, wanted)
         ends = np.searchsorted(self._elsewhere_areas, wanted, side="right")
         rows = np.concatenate([self._elsewhere[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)])
@@ -194,14 +191,6 @@ class Columns:
     def added(self, mask: np.uint64) -> Rows:
         """Rows that are not sorted in yet, for one of the needs in the mask."""
         return np.flatnonzero(self.data["needs"][self.sorted:self.count] & mask) + self.sorted
-
-    def interpreters(self) -> Rows:
-        """Rows of those who lend their voice, confirmed by a person, wherever they are."""
-        rows = self._interpreters
-        if self._added_interpreters:
-            rows = np.union1d(rows, np.array(self._added_interpreters, dtype=np.int64))
-        living: Rows = rows[(self.data["needs"][rows] & self.data["confirmed"][rows] & self._lends_voice) != 0]
-        return living
 
 
 @lru_cache(maxsize=4096)
@@ -234,7 +223,7 @@ def encode(c: Candidate, tables: Tables) -> list[dict[str, Any]]:
         "high": c.service_id.int >> 64, "low": c.service_id.int & _LOW,
         "languages": tables.languages.number(c.languages), "profile": tables.profiles.number(profile_of(c)),
         "areas": tables.areas.number(AreaSets.of(c)),
-        "organization": tables.organizations.number(c.organization_id),
+        "organization": folded(c.organization_id),
         "hours": tables.hours.number((c.schedules, c.timezone)),
         "unit": 0, "available": 0, "updated": 0, "several": len(c.points) > 1,
     }
@@ -247,6 +236,11 @@ def encode(c: Candidate, tables: Tables) -> list[dict[str, Any]]:
 def _placed(latitude: float, longitude: float) -> dict[str, int]:
     lat, lon = round(latitude * STEPS_PER_DEGREE), round(longitude * STEPS_PER_DEGREE)
     return {"key": ((lat + 90 * STEPS_PER_DEGREE) // grid.BAND << 33) | (lon + 180 * STEPS_PER_DEGREE), "latitude": lat}
+
+
+def folded(organization_id: UUID) -> int:
+    """An organization in 64 bits: a table of all of them would cost more than all other columns together."""
+    return organization_id.int >> 64 ^ organization_id.int & _LOW
 
 
 def microseconds(at: datetime) -> int:

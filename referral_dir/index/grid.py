@@ -17,6 +17,7 @@ NOWHERE: Final = 1 << 62
 _SHIFT: Final = 33
 _LATITUDE_0: Final = 90 * STEPS_PER_DEGREE
 _LONGITUDE_0: Final = 180 * STEPS_PER_DEGREE
+_RADIANS: Final = math.pi / 180 / STEPS_PER_DEGREE
 _MASK: Final = (1 << _SHIFT) - 1
 # Two steps: what rounding to the grid may add.
 _SLACK_DEGREES: Final = 2e-7
@@ -37,8 +38,13 @@ def longitudes(key: NDArray[np.int64]) -> NDArray[np.int64]:
     return (key & _MASK) - _LONGITUDE_0
 
 
-def stretches(latitude: float, longitude: float, radius_km: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last keys of stretches that hold every point within the radius, and some more.
+def longitude(key: int) -> int:
+    """As `longitudes`, of one key."""
+    return (key & _MASK) - _LONGITUDE_0
+
+
+def stretches(latitude: float, longitude: float, radius_km: float) -> NDArray[np.int64]:
+    """[2, stretches]: first keys and keys past the last ones, for every point within the radius and some more.
 
     The longitudes of a circle reach asin(sin r / cos latitude) to either side, all round where it holds a pole
     (J. P. Snyder, Map Projections, 1987, eq. 5-3).
@@ -53,9 +59,10 @@ def stretches(latitude: float, longitude: float, radius_km: float) -> tuple[NDAr
     else:
         ratio = min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(latitude)))
         spans = _unwrapped(longitude, math.degrees(math.asin(ratio)) * (1 + 1e-9) + _SLACK_DEGREES)
-    lows = [bands + (math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0) for west, _ in spans]
-    highs = [bands + (math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0) for _, east in spans]
-    return (lows[0], highs[0]) if len(spans) == 1 else (np.concatenate(lows), np.concatenate(highs))
+    edges = np.array([[[math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0] for west, _ in spans],
+                      [[math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0 + 1] for _, east in spans]])
+    found: NDArray[np.int64] = (bands + edges).reshape(2, -1)
+    return found
 
 
 def _unwrapped(longitude: float, reach: float) -> list[tuple[float, float]]:
@@ -72,8 +79,9 @@ def _unwrapped(longitude: float, reach: float) -> list[tuple[float, float]]:
 def kilometres(latitude: float, longitude: float, latitudes: NDArray[Any],
                longitudes_: NDArray[Any]) -> NDArray[np.float64]:
     """Great-circle distances from a point (degrees) to many (steps): `domain.distance.haversine_km` over arrays."""
-    lat = np.radians(latitudes / STEPS_PER_DEGREE)
-    half = np.sin((lat - math.radians(latitude)) / 2) ** 2 + math.cos(math.radians(latitude)) * np.cos(lat) * np.sin(
-        np.radians(longitudes_ / STEPS_PER_DEGREE - longitude) / 2) ** 2
+    here = math.radians(latitude)
+    lat = latitudes * _RADIANS
+    north, east = np.sin((lat - here) / 2), np.sin((longitudes_ * _RADIANS - math.radians(longitude)) / 2)
+    half = north * north + math.cos(here) * np.cos(lat) * (east * east)
     found: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(1.0, np.sqrt(half)))
     return found

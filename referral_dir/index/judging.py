@@ -6,7 +6,8 @@ are allowed is dropped as soon as that is known.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import reduce
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +27,21 @@ from referral_dir.domain.need import Need, Verdict
 from referral_dir.domain.reach import HALF_DISTANCE_KM, PLACE_UNKNOWN_NEARNESS, REMOTE_NEARNESS
 from referral_dir.domain.tongues import FIT, Fluency
 from referral_dir.index import grid
-from referral_dir.index.columns import Columns, Rows, microseconds, need_mask
+from referral_dir.index.columns import NO_ROWS, Columns, Rows, folded, microseconds, need_mask
+from referral_dir.index.profiles import COUNT_MASK, SPOKEN, UNKNOWN, Asked
 from referral_dir.index.tables import INTERPRETED, SILENT
 
 # The rank rounds distances to 0.1 km: what is at most half of that farther may still count.
 ROUNDING_KM: Final = 0.051
-_LATEST_SECONDS: Final = -5 * 60
+LATEST_MICROSECONDS: Final = -5 * 60 * 1_000_000
 # By Fluency, then SILENT and INTERPRETED.
 LANGUAGE_FITS: Final = np.array([*(FIT[level] for level in sorted(FIT)), LANGUAGE_UNKNOWN_FIT, INTERPRETED_FIT])
 _NO, _ASK = int(Fluency.NONE), int(Fluency.ASK)
+IS_ASKED: Final = np.array([level in (_ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
+_IS_WANTING: Final = np.array([level in (_NO, _ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
+# By 2 for what was said, 2 more if lately, and 1 if it is enough.
+CAPACITY_FITS: Final = np.array([CAPACITY_FIT[name] for name in (
+    "unknown", "unknown", "unconfirmed, too few", "unconfirmed", "full", "available")])
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -45,9 +52,29 @@ class Judged:
 
     rows: Rows
     distance: Floats
-    unmet: NDArray[np.int8]
+    unmet: NDArray[np.int32]
     too_far: Flags
     score: Floats
+
+
+class Possible(NamedTuple):
+    """Rows, how they speak (a Fluency, SILENT or INTERPRETED), how many criteria are unmet and unknown so far."""
+
+    rows: Rows
+    spoken: NDArray[np.int8]
+    unmet: NDArray[np.int32]
+    unknown: NDArray[np.int32]
+
+
+class Said(NamedTuple):
+    """What was said of free places: at all, so lately that it can be believed, enough of them; how long ago, and how
+    long such a number lasts (microseconds)."""
+
+    given: Flags
+    fresh: Flags
+    enough: Flags
+    age: NDArray[np.int64]
+    shelf: NDArray[np.int64]
 
 
 class Question:
@@ -60,57 +87,64 @@ class Question:
         self.moment = microseconds(now.astimezone(UTC))
         covering = self.tables.areas.covering(need.place)
         self.covering = covering
+        self.is_wary = bool(need.excluded_organizations or need.excluded_communities or need.excluded_areas
+                            or need.declined)
         self._everywhere = np.zeros(len(self.tables.areas.values), dtype=bool)
         self._everywhere[covering] = True
 
-    def _rows(self, reach_km: float) -> Rows:
-        """Rows for one of the needs that may be in reach, each once; of one service there may be several."""
+    def reachable(self, reach_km: float) -> tuple[Rows, Rows]:
+        """Rows for one of the needs that may be in reach, and those of interpreters; of one service there may be
+        several."""
         c, place = self.columns, self.need.place
-        near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, self.any_need)
+        voices = c.lends_voice if self.need.languages and c.lends_voice & c.every_need else np.uint64(0)
+        mask = self.any_need | voices
+        near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, mask)
         groups = [near[~self.everywhere(near)] if self.covering else near]
         elsewhere = [*self.covering, *self.tables.areas.unplaced(place.country)]
         if elsewhere:
-            groups.append(c.elsewhere(elsewhere, self.any_need))
+            groups.append(c.elsewhere(elsewhere, mask))
         if c.count > c.sorted:
-            groups.append(c.added(self.any_need))
-        return np.concatenate(groups) if len(groups) > 1 else groups[0]
+            groups.append(c.added(mask))
+        rows = np.concatenate(groups) if len(groups) > 1 else groups[0]
+        if not voices:
+            return rows, NO_ROWS
+        return rows[(c["needs"][rows] & self.any_need).nonzero()[0]], rows[(c["confirmed"][rows] & voices).nonzero()[0]]
 
     def _is_offered(self, rows: Rows, distance: Floats, everywhere: Flags, reach_km: float) -> Flags:
         """The hard rules, for the nearest row of each service."""
         kept: Flags = (distance <= reach_km) | everywhere
         for unplaced in self.tables.areas.unplaced(self.need.place.country):
             kept |= self.columns["areas"][rows] == unplaced
-        return kept & self._nearest_of_several(rows, distance) & self.allowed(rows)
+        several = self.columns["several"][rows].nonzero()[0]
+        if len(several) > 1:
+            kept[self._farther_ones(rows, distance, several)] = False
+        return kept & self.allowed(rows) if self.is_wary else kept
 
     def distances(self, rows: Rows) -> Floats:
         """Kilometres to 0.1; infinite where no point is known."""
         c, place = self.columns, self.need.place
         keys = c["key"][rows]
-        far = np.round(grid.kilometres(place.latitude, place.longitude, c["latitude"][rows], grid.longitudes(keys)), 1)
+        exact = grid.kilometres(place.latitude, place.longitude, c["latitude"][rows], grid.longitudes(keys))
+        far: Floats = np.rint(exact * 10) / 10
         nowhere = keys == grid.NOWHERE
         if nowhere.any():
             far[nowhere] = np.inf
         return far
 
-    def _nearest_of_several(self, rows: Rows, distance: Floats) -> Flags:
-        c = self.columns
-        kept = np.ones(len(rows), dtype=bool)
-        several = c["several"][rows].nonzero()[0]
-        if len(several) > 1:
-            high, low = c["high"][rows[several]], c["low"][rows[several]]
-            order = np.lexsort((distance[several], low, high))
-            again = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
-            kept[several[order[1:][again]]] = False
-        return kept
+    def _farther_ones(self, rows: Rows, distance: Floats, several: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of rows that may belong to one service, those whose service has a nearer row among them."""
+        high, low = self.columns["high"][rows[several]], self.columns["low"][rows[several]]
+        order = np.lexsort((distance[several], low, high))
+        again = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
+        found: NDArray[np.int64] = several[order[1:][again]]
+        return found
 
     def allowed(self, rows: Rows) -> Flags:
         """The hard rules of whom and where the person must not meet, and of who has declined for good."""
         c, need = self.columns, self.need
         kept = np.ones(len(rows), dtype=bool)
-        numbers = [self.tables.organizations.find(each) for each in need.excluded_organizations]
-        known = [number for number in numbers if number is not None]
-        if known:
-            kept &= ~np.isin(c["organization"][rows], known)
+        for organization in need.excluded_organizations:
+            kept &= c["organization"][rows] != np.uint64(folded(organization))
         if need.excluded_communities:
             rules = [("community", code) for code in need.excluded_communities]
             kept &= ~self.tables.profiles.serves.hit(rules)[c["profile"][rows]]
@@ -144,43 +178,42 @@ class Question:
 
     # Criteria
 
-    def judged(self, reach_km: float, allowed_unmet: int, *, interpreted: bool) -> Judged:
-        """All rows with at most so many unmet criteria, with their scores. What is cheap to ask is asked first."""
-        rows = self._rows(reach_km)
+    def possible(self, rows: Rows, allowed_unmet: int, *, interpreted: bool) -> Possible:
+        """Those of the rows that speak and take the person, with what is unmet and unknown so far."""
         spoken = self._spoken(rows, interpreted)
-        unmet = (spoken == _NO).astype(np.int8)
+        unmet = (spoken == _NO).astype(np.int32)
         if not allowed_unmet:
             kept = (unmet == 0).nonzero()[0]
             rows, spoken, unmet = rows[kept], spoken[kept], unmet[kept]
-        if not len(rows):
-            return _NONE
-        refused, unknown = self._by_profile(rows)
-        unmet += refused
+        profile = self.columns["profile"][rows]
+        told = self._told(profile)
+        unmet += told & COUNT_MASK
         kept = (unmet <= allowed_unmet).nonzero()[0]
-        if not len(kept):
-            return _NONE
-        rows, spoken, unmet, unknown = rows[kept], spoken[kept], unmet[kept], unknown[kept]
+        return Possible(rows[kept], spoken[kept], unmet[kept], self._untold(profile[kept], told[kept]))
 
+    def judged(self, possible: Possible, reach_km: float, allowed_unmet: int) -> Judged:
+        """Rows with at most so many unmet criteria, with their scores."""
+        rows, spoken, unmet, unknown = possible
         distance, everywhere = self.distances(rows), self.everywhere(rows)
         within = distance <= self.need.radius_km
-        unplaced = np.isinf(distance) & ~everywhere
+        unplaced = (distance == np.inf) & ~everywhere
         too_far = ~(within | everywhere | unplaced)
-        fit, freshness, full, stale = self._capacity(rows)
+        said = self._said(rows, self.need.household)
         unmet += too_far
-        unmet += full
+        unmet += said.fresh & ~said.enough
         for no, ask in (self._declined(rows), self._open(rows)):
             if no is not None:
                 unmet += no
             if ask is not None:
                 unknown += ask
-        unknown += unplaced
-        unknown += stale
-        unknown += (spoken == _ASK) | (spoken == SILENT)
         kept = ((unmet <= allowed_unmet) & self._is_offered(rows, distance, everywhere, reach_km)).nonzero()[0]
-        nearness = self._nearness(distance, within, everywhere, unplaced)
-        score = self._score(rows[kept], nearness[kept], LANGUAGE_FITS[spoken[kept]], fit[kept], freshness[kept],
-                            unknown[kept])
-        return Judged(rows[kept], distance[kept], unmet[kept], too_far[kept], score)
+        rows, spoken, distance = rows[kept], spoken[kept], distance[kept]
+        unplaced = unplaced[kept]
+        fit, freshness, stale = self._capacity(said, kept)
+        unknown = unknown[kept] + unplaced + stale + IS_ASKED[spoken]
+        nearness = self._nearness(distance, within[kept], everywhere[kept], unplaced)
+        score = self._score(rows, nearness, LANGUAGE_FITS[spoken], fit, freshness, unknown)
+        return Judged(rows, distance, unmet[kept], too_far[kept], score)
 
     def _score(self, rows: Rows, nearness: Floats, language: Floats, capacity: Floats, freshness: Floats,
                unknown: NDArray[np.int8]) -> Floats:
@@ -195,13 +228,11 @@ class Question:
     def _needs(self, rows: Rows) -> Floats:
         c = self.columns
         offered, confirmed = c["needs"][rows], c["confirmed"][rows]
-        sure = np.zeros(len(rows))
-        maybe = np.zeros(len(rows))
-        for mask in self.masks:
-            is_sure = (confirmed & mask) != 0
-            sure += is_sure
-            maybe += ((offered & mask) != 0) & ~is_sure
-        fit: Floats = (sure + SUGGESTED_FIT * maybe) / len(self.masks)
+        nothing = np.zeros(len(rows))
+        sure: Floats = sum(((confirmed & mask) != 0 for mask in self.masks), start=nothing)
+        # What is confirmed is offered too.
+        met = sum(((offered & mask) != 0 for mask in self.masks), start=nothing)
+        fit: Floats = (sure + SUGGESTED_FIT * (met - sure)) / len(self.masks)
         return fit
 
     @staticmethod
@@ -219,41 +250,37 @@ class Question:
         if not self.need.languages:
             return np.full(len(rows), Fluency.DIRECT, dtype=np.int8)
         level: NDArray[np.int8] = self.tables.languages.levels(self.need.languages)[self.columns["languages"][rows]]
-        wanting = (level <= _ASK) | (level == SILENT)
+        wanting = _IS_WANTING[level]
         if not interpreted:
             wanting &= self.tables.profiles.own_interpretation[self.columns["profile"][rows]]
         level[wanting] = INTERPRETED
         return level
 
-    def _capacity(self, rows: Rows) -> tuple[Floats, Floats, Flags, Flags]:
-        unit = self.columns["unit"][rows]
-        given = unit != 0
-        age = self.moment - self.columns["updated"][rows]
-        shelf = self.tables.units.shelf_life[unit]
-        fresh, enough = self._said(rows, self.need.household)
-        fit = np.where(fresh, np.where(enough, CAPACITY_FIT["available"], CAPACITY_FIT["full"]),
-                       np.where(given, np.where(enough, CAPACITY_FIT["unconfirmed"],
-                                                CAPACITY_FIT["unconfirmed, too few"]), CAPACITY_FIT["unknown"]))
-        freshness = np.where(given, 0.5 ** np.maximum(0.0, age / shelf), 0.0)
-        return fit, freshness, fresh & ~enough, ~fresh
+    def _capacity(self, said: Said, kept: NDArray[np.int64]) -> tuple[Floats, Floats, Flags]:
+        """How well the free places fit, how lately they were said, and whether they must be asked for."""
+        given, fresh, enough = said.given[kept], said.fresh[kept], said.enough[kept]
+        fit = CAPACITY_FITS[given * 2 + fresh * 2 + enough]
+        freshness = np.where(given, 0.5 ** np.maximum(0.0, said.age[kept] / said.shelf[kept]), 0.0)
+        return fit, freshness, ~fresh
 
-    def _said(self, rows: Rows, household: int) -> tuple[Flags, Flags]:
-        """Whether the number of free places can be believed, and whether it is enough."""
+    def _said(self, rows: Rows, household: int) -> Said:
         units = self.tables.units
         unit = self.columns["unit"][rows]
-        age = self.moment - self.columns["updated"][rows]
-        fresh = (unit != 0) & (age <= units.shelf_life[unit]) & (age >= _LATEST_SECONDS * 1_000_000)
-        return fresh, self.columns["available"][rows] >= np.where(units.is_bed[unit], max(1, household), 1)
+        age, shelf, given = self.moment - self.columns["updated"][rows], units.shelf_life[unit], unit != 0
+        fresh = given & (age <= shelf) & (age >= LATEST_MICROSECONDS)
+        needed = max(1, household)
+        enough = self.columns["available"][rows] >= (1 if needed == 1 else np.where(units.is_bed[unit], needed, 1))
+        return Said(given, fresh, enough, age, shelf)
 
     def is_full(self, rows: Rows) -> Flags:
         """Whether they have said that not even one more is possible."""
-        fresh, enough = self._said(rows, 1)
-        return fresh & ~enough
+        said = self._said(rows, 1)
+        return said.fresh & ~said.enough
 
     def is_confirmed(self, rows: Rows) -> Flags:
         """Whether they have said that one more is possible."""
-        fresh, enough = self._said(rows, 1)
-        return fresh & enough
+        said = self._said(rows, 1)
+        return said.fresh & said.enough
 
     def has_ended(self, rows: Rows) -> Flags:
         """Whether the last day on which they are offered has passed."""
@@ -283,54 +310,30 @@ class Question:
         ask = np.array([v is Verdict.UNKNOWN for v in verdicts], dtype=bool)
         return no[inverse], ask[inverse]
 
-    def _by_profile(self, rows: Rows) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """How many criteria of the profile are unmet, and how many unknown."""
-        numbers = self.columns["profile"][rows]
-        every = len(self.tables.profiles.values)
-        if len(numbers) < every:
-            return self._eligibility(numbers)
-        unmet, unknown = self._eligibility(np.arange(every))
-        return unmet[numbers], unknown[numbers]
-
-    def _eligibility(self, numbers: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        need, profiles = self.need, self.tables.profiles
-        unmet = (profiles.until[numbers] < self.now.date().toordinal()).astype(np.int8)
-        unknown = np.zeros(len(numbers), dtype=np.int8)
-        spoken = np.zeros(len(numbers), dtype=bool)
+    def _asked(self) -> list[Asked]:
+        """All that is asked of the person, and of today."""
+        need = self.need
+        asked: list[Asked] = [("offered", self.now.date().toordinal())]
         if need.ages is not None:
-            aged, low, high = (values[numbers] for values in profiles.ages)
-            youngest, oldest = need.ages
-            outside = aged & ((oldest < low) | (youngest >= high + 1))
-            inside = (low <= youngest) & (oldest < high + 1)
-            unmet += outside
-            unknown += aged & ~inside & ~outside
-            spoken |= aged
+            asked.append(("age", *need.ages))
         if need.household > 1:
-            largest = profiles.household[numbers]
-            unmet += (largest != 0) & (largest < need.household)
-            spoken |= largest != 0
-        for criterion, code in (("gender", need.gender), ("nationality", need.nationality), ("status", need.status)):
-            if code and code != "unknown":
-                no, ruled = self._coded(criterion, code, numbers)
-                unmet += no
-                spoken |= ruled
-        for code in need.accessibility:
-            rule = [("accessibility", code)]
-            no = profiles.excludes.hit(rule, numbers)
-            unmet += no
-            unknown += ~no & ~profiles.serves.hit(rule, numbers)
-            spoken[:] = True
-        unknown += profiles.text[numbers] & ~spoken
-        return unmet, unknown
+            asked.append(("household", need.household))
+        asked += [(criterion, code) for criterion, code in (
+            ("gender", need.gender), ("nationality", need.nationality), ("status", need.status))
+            if code and code != "unknown"]
+        return asked + [("accessibility", code) for code in need.accessibility]
 
-    def _coded(self, criterion: str, code: str, numbers: NDArray[Any]) -> tuple[Flags, Flags]:
-        """Who is turned away, and who has a rule of this kind at all."""
+    def _told(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What these profiles say to all that is asked; see Profiles.verdict."""
         profiles = self.tables.profiles
-        every, this = profiles.codes(criterion), [(criterion, code)]
-        served, excluded = profiles.serves.hit(every, numbers), profiles.excludes.hit(every, numbers)
-        turned_away = profiles.excludes.hit(this, numbers) | (served & ~profiles.serves.hit(this, numbers))
-        return turned_away, served | excluded
+        verdicts = [profiles.verdict(each) for each in self._asked()]
+        if len(numbers) < len(profiles.values):
+            return reduce(np.add, [verdict[numbers] for verdict in verdicts])
+        told: NDArray[np.int32] = reduce(np.add, verdicts)[numbers]
+        return told
 
+    def _untold(self, numbers: NDArray[np.int32], told: NDArray[np.int32]) -> NDArray[np.int32]:
+        """How many criteria these profiles leave unknown."""
+        unknown: NDArray[np.int32] = told // UNKNOWN & COUNT_MASK
+        return unknown + (self.tables.profiles.text[numbers] & (told < SPOKEN))
 
-_NONE: Final = Judged(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0, dtype=np.int8), np.empty(0, dtype=bool),
-                      np.empty(0))

@@ -11,17 +11,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import numpy as np
 
 from referral_dir.domain.matching import MAXIMUM_UNMET
 from referral_dir.domain.need import Candidate, Need
-from referral_dir.domain.opening import OpenState
-from referral_dir.domain.tongues import Fluency
 from referral_dir.index import snapshot
-from referral_dir.index.columns import Columns, Rows
+from referral_dir.index.columns import Columns
+from referral_dir.index.few import FEW, Proposed, Ranked, is_intricate, proposed, rank_few
+from referral_dir.index.interpreters import lend
 from referral_dir.index.judging import Flags, Judged, Question
 from referral_dir.store.candidates import active_ids, load_candidates
 from referral_dir.store.feed import Position, changes_since, follows, last_change, position_at
@@ -36,16 +36,6 @@ REBUILD_AFTER: Final = 20_000
 # So many changes at the opening of a snapshot make it worth writing anew.
 SAVE_AFTER: Final = 1_000
 BUILD_STEP: Final = 5_000
-# Per language; the store may have changed its mind about the first ones.
-INTERPRETERS: Final = 4
-
-
-class Proposed(NamedTuple):
-    """A service, the km to its nearest point (None without any), and its score when it was proposed."""
-
-    service_id: UUID
-    distance_km: float | None
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +89,16 @@ class MatchIndex:
             raise RuntimeError("the match index is empty: call refresh(session) first")
         with self._lock:
             question = Question(self._columns, need, now)
-            interpreters = list(_interpreters(question))
-            if near_misses:
-                judged = question.judged(need.reach_km, MAXIMUM_UNMET, interpreted=bool(interpreters))
+            reach_km, allowed = (need.reach_km, MAXIMUM_UNMET) if near_misses else (need.radius_km, 0)
+            rows, voices = question.reachable(reach_km)
+            lent = lend(question, voices) if len(voices) else ()
+            possible = question.possible(rows, allowed, interpreted=bool(lent))
+            if len(possible.rows) <= FEW and not is_intricate(question, possible.rows):
+                ranked = rank_few(question, possible, allowed)
             else:
-                judged = question.judged(need.radius_km, 0, interpreted=bool(interpreters))
-            met = judged.unmet == 0
-            near = _best(self._columns, judged, ~met, near_misses) if near_misses else ()
-            return Proposal(_best(self._columns, judged, met, matches), near, tuple(dict.fromkeys(interpreters)),
-                            int(met.sum()), _wider(judged))
+                ranked = _ranked(self._columns, question.judged(possible, reach_km, allowed), matches, near_misses)
+            return Proposal(ranked.matches[:matches], ranked.near_misses[:near_misses], lent, ranked.total,
+                            ranked.wider_km)
 
     def _catch_up(self, session: Session, newest: Position) -> None:
         late = False
@@ -148,10 +139,15 @@ def _everything(session: Session) -> Iterator[Candidate]:
         yield from load_candidates(session, ids[start:start + BUILD_STEP])
 
 
+def _ranked(columns: Columns, judged: Judged, matches: int, near_misses: int) -> Ranked:
+    met = judged.unmet == 0
+    far = judged.distance[judged.too_far & (judged.unmet == 1)]
+    near = _best(columns, judged, ~met, near_misses) if near_misses else ()
+    return Ranked(_best(columns, judged, met, matches), near, int(met.sum()), float(far.min()) if len(far) else None)
+
+
 def _best(columns: Columns, judged: Judged, chosen: Flags, count: int) -> tuple[Proposed, ...]:
     """Fewest unmet first, then by score, then by id."""
-    if not len(judged.rows):
-        return ()
     rows, score, unmet, distance = (values[chosen] for values in (
         judged.rows, judged.score, judged.unmet, judged.distance))
     # One number for both: scores are from 0 to 1 and end after four places.
@@ -162,45 +158,6 @@ def _best(columns: Columns, judged: Judged, chosen: Flags, count: int) -> tuple[
         rows, score, distance, order = rows[kept], score[kept], distance[kept], order[kept]
     first = np.lexsort((columns["low"][rows], columns["high"][rows], order))[:count]
     rows = rows[first]
-    return tuple(
-        Proposed(UUID(int=high << 64 | low), None if far == np.inf else far, value)
-        for high, low, far, value in zip(columns["high"][rows].tolist(), columns["low"][rows].tolist(),
-                                         distance[first].tolist(), score[first].tolist(), strict=True))
-
-
-def _wider(judged: Judged) -> float | None:
-    far = judged.distance[judged.too_far & (judged.unmet == 1)]
-    return float(far.min()) if len(far) else None
-
-
-def _interpreters(question: Question) -> Iterator[UUID]:
-    """For each asked language those to choose from: `domain.interpreting.choose_interpreters` over columns."""
-    if not question.need.languages:
-        return
-    columns = question.columns
-    rows = columns.interpreters()
-    if not len(rows):
-        return
-    rows = rows[_can_interpret(question, rows)]
-    for code in question.need.languages:
-        level = columns.tables.languages.levels((code,))[columns["languages"][rows]]
-        yield from _first_interpreters(question, rows[level == Fluency.DIRECT])
-
-
-def _can_interpret(question: Question, rows: Rows) -> Flags:
-    near = question.everywhere(rows) | (question.distances(rows) <= question.need.radius_km)
-    return ~question.has_ended(rows) & ~question.is_full(rows) & near & question.allowed(rows)
-
-
-def _first_interpreters(question: Question, rows: Rows) -> Iterator[UUID]:
-    columns = question.columns
-    states = [columns.tables.hours.opening(number, question.now).state for number in columns["hours"][rows].tolist()]
-    distance = np.where(question.everywhere(rows), 0.0, question.distances(rows)).tolist()
-    confirmed = question.is_confirmed(rows).tolist()
-    order = sorted(
-        (state is not OpenState.OPEN, not sure, far, high, low)
-        for state, sure, far, high, low in zip(
-            states, confirmed, distance, columns["high"][rows].tolist(), columns["low"][rows].tolist(), strict=True)
-        if state is not OpenState.CLOSED)
-    ids = dict.fromkeys(UUID(int=high << 64 | low) for *_, high, low in order)
-    yield from list(ids)[:INTERPRETERS]
+    return tuple(proposed(*each) for each in zip(
+        columns["high"][rows].tolist(), columns["low"][rows].tolist(), distance[first].tolist(), score[first].tolist(),
+        strict=True))

@@ -24,7 +24,7 @@ from referral_dir.store.feed import Position
 
 log = logging.getLogger(__name__)
 MAGIC: Final = b"referral-dir match index\n"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _DATES: Final = frozenset(f.name for f in fields(Schedule) if "date" in str(f.type))
 
 
@@ -98,7 +98,6 @@ def _tables_json(tables: Tables) -> dict[str, Any]:
         "hours": [[[[v.isoformat() if isinstance(v, date) else v for v in astuple(s)] for s in schedules], zone]
                   for schedules, zone in tables.hours.values],
         "units": tables.units.values,
-        "organizations": [each.hex for each in tables.organizations.values],
     }
 
 
@@ -115,8 +114,6 @@ def _tables_from(read: dict[str, Any]) -> Tables:
         tables.hours.number((tuple(_schedule(values) for values in schedules), zone))
     for unit in read["units"]:
         tables.units.number(unit)
-    for each in read["organizations"]:
-        tables.organizations.number(UUID(each))
     return tables
 
 

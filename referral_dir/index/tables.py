@@ -5,7 +5,7 @@ an entry may hold any number of languages or rules: bits in as many 64-bit words
 """
 
 from collections.abc import Hashable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -19,7 +19,6 @@ from referral_dir.domain.tongues import Fluency, fluency
 from referral_dir.domain.vocabulary import Place
 from referral_dir.index.grid import kilometres, steps
 
-FOREVER: Final = date.max.toordinal()
 CACHED_LANGUAGES: Final = 256
 # Beside the levels of domain.tongues.Fluency, 0 to 3.
 SILENT: Final = 4
@@ -148,74 +147,6 @@ class LanguageSets(Table[frozenset[str]]):
             self._answers.clear()
         self._answers[asked] = found
         return found
-
-
-# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words, own interpretation
-Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool, bool]
-
-
-def profile_of(c: Candidate) -> Profile:
-    """What the rules of eligibility read of a service, and until when it is offered."""
-    return (c.offered_until.toordinal() if c.offered_until else FOREVER, c.minimum_age, c.maximum_age,
-            c.maximum_household, tuple((r.criterion, r.code, r.effect) for r in c.eligibility),
-            bool(c.eligibility_text) and not c.eligibility, bool(c.own_interpretation))
-
-
-class Profiles(Table[Profile]):
-    """Profiles by column. Rules are bits: of those served and of those excluded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._until, self._household = Growing(np.int32), Growing(np.int32)
-        self._low, self._high, self._aged = Growing(np.float64), Growing(np.float64), Growing(bool)
-        self._text, self._own = Growing(bool), Growing(bool)
-        self.serves, self.excludes = Bits(), Bits()
-        self._codes: dict[str, list[Hashable]] = {}
-
-    def added(self, value: Profile) -> None:
-        until, low, high, household, rules, text, own = value
-        self._until.append(until)
-        self._low.append(low or 0)
-        self._high.append(np.inf if high is None else high)
-        self._aged.append(low is not None or high is not None)
-        self._household.append(household or 0)
-        self._text.append(text)
-        self._own.append(own)
-        self.serves.append([(c, code) for c, code, effect in rules if effect == "serves"])
-        self.excludes.append([(c, code) for c, code, effect in rules if effect == "excludes"])
-        for criterion, code, _ in rules:
-            known = self._codes.setdefault(criterion, [])
-            if (criterion, code) not in known:
-                known.append((criterion, code))
-
-    def codes(self, criterion: str) -> list[Hashable]:
-        """Every known code of one criterion, served or excluded."""
-        return self._codes.get(criterion, [])
-
-    @property
-    def until(self) -> NDArray[np.int32]:
-        """Last day on which it is offered, as an ordinal."""
-        return self._until.array
-
-    @property
-    def household(self) -> NDArray[np.int32]:
-        """Largest household; 0 where none is named."""
-        return self._household.array
-
-    @property
-    def ages(self) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-        """Whether ages are named, the lowest and the highest."""
-        return self._aged.array, self._low.array, self._high.array
-
-    @property
-    def text(self) -> NDArray[np.bool_]:
-        """Whether eligibility is told in words alone."""
-        return self._text.array
-
-    @property
-    def own_interpretation(self) -> NDArray[np.bool_]:
-        """Whether it has interpretation of its own."""
-        return self._own.array
 
 
 Hours = tuple[tuple[Schedule, ...], str | None]

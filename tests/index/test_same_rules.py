@@ -19,7 +19,7 @@ from referral_dir.domain.need import Area, Candidate, Declined, EligibilityRule,
 from referral_dir.domain.needs import expand
 from referral_dir.domain.opening import Schedule
 from referral_dir.domain.vocabulary import Place, Reason
-from referral_dir.index import snapshot
+from referral_dir.index import match, snapshot
 from referral_dir.index.columns import Columns
 from referral_dir.index.match import MatchIndex, Proposal
 from referral_dir.store.feed import Position
@@ -113,6 +113,14 @@ def index_of(columns: Columns) -> MatchIndex:
 
 
 def check(directory: list[Candidate], columns: Columns, need: Need, shown: int) -> None:
+    """Both ways in which the index ranks: a few rows one by one, and many in columns."""
+    for few in (match.FEW, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(match, "FEW", few)
+            check_one_way(directory, columns, need, shown)
+
+
+def check_one_way(directory: list[Candidate], columns: Columns, need: Need, shown: int) -> None:
     ranking = matching.rank(need, directory, directory, NOW)
     found = index_of(columns).propose(need, NOW, matches=shown, near_misses=shown)
     assert _plain(found.matches) == [(m.candidate.service_id, m.distance_km, m.score) for m in ranking.matches[:shown]]
