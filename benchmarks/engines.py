@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 import numpy as np
 
@@ -16,12 +17,11 @@ from referral_dir.index.match import MatchIndex
 from referral_dir.store.feed import Position
 
 SHOWN: Final = 20
-_LOW: Final = (1 << 64) - 1
-Answer = list[tuple[int, float]]
+Answer = list[tuple[UUID, float]]
 
 
 class Engine(Protocol):
-    """The best SHOWN services for a need by the score of domain/matching.py: (number, km), best first."""
+    """The best SHOWN services for a need by the score of domain/matching.py: (id, km), best first."""
 
     name: str
     build_s: float
@@ -55,7 +55,7 @@ class Ours:
 
     def ask(self, need: Need) -> Answer:
         found = self.index.propose(need, NOW, matches=SHOWN, near_misses=0)
-        return [(each.service_id.int & _LOW, each.distance_km or 0.0) for each in found.matches]
+        return [(service_id, km or 0.0) for service_id, km, _ in found.matches]
 
     def close(self) -> None:
         return
@@ -100,6 +100,6 @@ def brute_force(world: World, need: Need, now: datetime = NOW) -> Answer:
     far = grid.kilometres(need.place.latitude, need.place.longitude, world.latitude[rows], world.longitude[rows])
     within = rows[far <= need.radius_km + 0.1]
     ranking = matching.rank(need, [world.candidate(int(n)) for n in within], [], now)
-    return [(m.candidate.service_id.int & _LOW, m.distance_km or 0.0) for m in ranking.matches[:SHOWN]]
+    return [(m.candidate.service_id, m.distance_km or 0.0) for m in ranking.matches[:SHOWN]]
 
 

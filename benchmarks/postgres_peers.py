@@ -27,7 +27,7 @@ POSTGIS = Path("/usr/share/postgresql/15/extension/postgis.control")
 SETTINGS = {"shared_buffers": "2GB", "work_mem": "64MB", "maintenance_work_mem": "1GB", "random_page_cost": "1.1",
             "effective_cache_size": "6GB", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
             "max_wal_size": "4GB", "autovacuum": "off", "listen_addresses": ""}
-KINDS = {"id": "integer", "sort_key": "char(32)", "no_language": "boolean", "own": "boolean", "ages_given": "boolean",
+KINDS = {"id": "integer", "sort_key": "uuid", "no_language": "boolean", "own": "boolean", "ages_given": "boolean",
          "in_words": "boolean", "unit": "smallint", "available": "integer", "until": "integer", "largest": "integer",
          "serves": "integer", "excludes": "integer", "needs_mask": "bigint", "confirmed_mask": "bigint",
          "languages_mask": "bigint"}
@@ -158,7 +158,7 @@ class Postgis:
         parts: list[dict[str, float]] = boxes(need) if self.name == "postgis_tuned" else [{}]
         found = [row for part in parts for row in self._db.execute(self._sql, {**told, **part}).fetchall()]
         if len(parts) > 1:
-            found.sort(key=lambda row: (-row[2], row[3]))
+            found.sort(key=lambda row: (-row[2], row[0]))
         return [(n, km) for n, km, *_ in found[:SHOWN]]
 
     def close(self) -> None:

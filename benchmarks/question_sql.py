@@ -53,7 +53,7 @@ def question_sql(near: str, *, has_need: str, sure: tuple[str, str], maybe: tupl
             AND NOT (largest > 0 AND largest < {p.household})
             AND ({p.gender} = 0 OR ((excludes & {p.gender}) = 0 AND (serves = 0 OR (serves & {p.gender}) <> 0)))
     )
-    SELECT id, km, round((
+    SELECT sort_key, km, round((
         {WEIGHTS["needs"]} * ({needs_fit}) / {p.count}
         + {WEIGHTS["distance"]} * (1 / (1 + km / {HALF_DISTANCE_KM}))
         + {WEIGHTS["language"]} * CASE spoken WHEN 3 THEN {FIT[Fluency.DIRECT]} WHEN 2 THEN {FIT[Fluency.SAME]}
@@ -65,7 +65,7 @@ def question_sql(near: str, *, has_need: str, sure: tuple[str, str], maybe: tupl
         - {UNKNOWN_COST} * ((CASE WHEN fresh THEN 0 ELSE 1 END) + (CASE WHEN spoken < 0 THEN 1 ELSE 0 END)
             + (CASE WHEN in_words AND NOT ages_given AND (largest = 0 OR {p.household} <= 1)
                 AND ({p.gender} = 0 OR serves + excludes = 0) THEN 1 ELSE 0 END))
-        ) * 10000) AS score, sort_key
+        ) * 10000) AS score
     FROM judged
     WHERE NOT outside AND NOT (fresh AND available < needed)
     ORDER BY score DESC, sort_key LIMIT {SHOWN}"""

@@ -6,6 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from benchmarks.engines import SHOWN, Answer
 from benchmarks.question_sql import masks, parameters, question_sql
@@ -92,8 +93,8 @@ class Sqlite:
             told = masks({k: v for k, v in found.items() if k != "boxes"})
         answers = [row for part in found["boxes"] for row in self._db.execute(self._statement, {**told, **part})]
         if len(found["boxes"]) > 1:
-            answers.sort(key=lambda row: (-row[2], row[3]))
-        return [(n, km) for n, km, *_ in answers[:SHOWN]]
+            answers.sort(key=lambda row: (-row[2], row[0]))
+        return [(UUID(key), km) for key, km, _ in answers[:SHOWN]]
 
     def close(self) -> None:
         """See Engine."""

@@ -5,7 +5,7 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import langcodes
@@ -130,6 +130,7 @@ def timezone_at(latitude: float, longitude: float) -> str:
     return nearest_place(latitude, longitude).timezone
 
 
+@lru_cache(maxsize=65_536)
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Distance on the WGS 84 ellipsoid (Karney 2013, by geopy)."""
     from geopy.distance import geodesic  # slow to load, and most runs measure nothing

@@ -11,8 +11,10 @@ from uuid import UUID
 from referral_dir import geo
 from referral_dir.desk import audit
 from referral_dir.desk.languages import UnknownLanguage, language_codes
+from referral_dir.desk.words_found import find_words
 from referral_dir.domain import availability, matching
 from referral_dir.domain.access import Actor, require
+from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.explaining import Explanation, explain
 from referral_dir.domain.helplines import Helpline, helplines
@@ -23,9 +25,8 @@ from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
 from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
-from referral_dir.index.feed import search_text
 from referral_dir.index.match import MatchIndex, Proposal
-from referral_dir.index.text import TextHit, TextIndex, TextQuery, count_facets
+from referral_dir.index.text import TextHit, TextIndex, count_facets
 from referral_dir.store import candidates, listing_queries
 from referral_dir.store.directory import Service
 from referral_dir.store.listing_queries import ServiceParts
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 DEFAULT_RADIUS_KM: Final = 50.0
 SHOWN: Final = 20
 NEAR_MISSES: Final = 10
-# Proposed beyond what is shown: the store may hold something newer than the index.
-SPARE: Final = 5
 LONGEST_QUERY: Final = 500
 
 
@@ -166,11 +165,12 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     if actor is not None:
         require(actor, "service:find")
     indexes.match.refresh(session)
-    proposal = indexes.match.propose(need, now, matches=SHOWN + SPARE, near_misses=NEAR_MISSES + SPARE)
+    proposal = indexes.match.propose(need, now, matches=SHOWN, near_misses=NEAR_MISSES)
     rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
     asked = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
     ranking = matching.rank(need, asked, [rows[i] for i in proposal.interpreters if i in rows], now)
-    shown, near = ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]
+    shown, near = (tuple(_measured(need, m) for m in found) for found in (
+        ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]))
     total = max(len(ranking.matches), proposal.total - (len(proposal.matches) - len(ranking.matches)))
     phones = candidates.phones_of(session, [m.candidate.service_id for m in (*shown, *near)])
     audit.record(session, actor, "service:find", now, purpose="referral",
@@ -200,6 +200,15 @@ def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: 
     return explain(need, rows[service_id], [rows[i] for i in proposal.interpreters if i in rows], now)
 
 
+def _measured(need: Need, match: Match) -> Match:
+    """With the distance on the ellipsoid: only what is shown is worth a tenth of a millisecond."""
+    if match.distance_km is None:
+        return match
+    here = need.place.latitude, need.place.longitude
+    nearest = min(match.candidate.points, key=lambda point: haversine_km(*here, *point))
+    return matching.measured(need, match, round(geo.distance_km(*here, *nearest), 1))
+
+
 def _ids(proposal: Proposal) -> list[UUID]:
     shown = (p.service_id for p in (*proposal.matches, *proposal.near_misses))
     return list(dict.fromkeys([*shown, *proposal.interpreters]))
@@ -207,7 +216,8 @@ def _ids(proposal: Proposal) -> list[UUID]:
 
 def search_services(session: "Session", indexes: Indexes, actor: Actor | None, text: str, now: datetime, *,
                     near: str = "", filters: SearchFilters = SearchFilters(), public: bool = False) -> SearchAnswer:
-    """Services by words, narrowed by filters; `public` leaves confidential ones out of everything.
+    """Services by words, narrowed by filters; `public` leaves confidential ones out of everything. Where `did_you_mean`
+    is given and no service held the words, these are what the corrected words find.
 
     Raises Invalid for a place that can't be resolved, a need or a language that is not known.
     """
@@ -215,18 +225,17 @@ def search_services(session: "Session", indexes: Indexes, actor: Actor | None, t
         require(actor, "service:find")
     place = _search_place(near, filters)
     words = "".join(c if unicodedata.category(c) != "Cc" else " " for c in text)[:LONGEST_QUERY]
-    hits = search_text(session, indexes.text, TextQuery(words, public_only=public, limit=10_000))
-    by_id = {hit.service_id: hit for hit in hits.hits}
-    rows = {c.service_id: c for c in candidates.load_candidates(session, hits.ids)}
-    found = [_found(rows[i], by_id[i], place, now) for i in hits.ids if i in rows and i in by_id
-             and _offered(rows[i], now) and not (public and rows[i].confidential)]
+    brought = find_words(session, indexes.text, words, public=public)
+    rows = candidates.load_candidates(session, brought.by_id)
+    found = [_found(row, brought.by_id[row.service_id], place, now) for row in brought.ordered(rows)
+             if _offered(row, now) and not (public and row.confidential)]
     kept = [f for f in found if _passes(f, filters)]
     if filters.by_distance and place is not None:
         kept.sort(key=lambda f: (f.distance_km is None, f.distance_km or 0.0, str(f.candidate.service_id)))
     shown = tuple(kept[:SHOWN])
     if actor is not None:
         audit.record(session, actor, "service:find", now, purpose="referral", details={"results": len(kept)})
-    return SearchAnswer(words, place, shown, len(kept), hits.did_you_mean, hits.every_word,
+    return SearchAnswer(words, place, shown, len(kept), brought.hits.did_you_mean, brought.hits.every_word,
                         count_facets([_facets(f) for f in kept]),
                         candidates.phones_of(session, [f.candidate.service_id for f in shown]),
                         helplines(place.country if place else None))

@@ -7,7 +7,7 @@ ask. `index/judging.py` states the same rules over columns; tests hold the two e
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -114,6 +114,20 @@ def judge(need: Need, candidate: Candidate, interpreters: Mapping[str, Candidate
     )
     score = sum(parts(criteria, candidate.capacity, now).values())
     return Match(candidate, round(max(0.0, score), 4), distance, met, language, state, found, criteria)
+
+
+def measured(need: Need, match: Match, distance_km: float) -> Match:
+    """The match with a better distance, in km, than the one that it was ranked by.
+
+    Where the two lie on either side of what was asked, the rank's own stands: nobody is told of a service within 50 km
+    that it is 50.1 km away.
+    """
+    ranked = next(c for c in match.criteria if c.name == "distance")
+    better = place_criterion(need, match.candidate, distance_km)
+    if better.verdict is not ranked.verdict:
+        return match
+    criteria = tuple(replace(c, detail=better.detail) if c is ranked else c for c in match.criteria)
+    return replace(match, distance_km=distance_km, criteria=criteria)
 
 
 def parts(criteria: Sequence[Criterion], capacity: Capacity | None, now: datetime) -> dict[str, float]:

@@ -6,10 +6,11 @@ bymonthday, until, count is not used: hours that stop after n times are not how 
 
 import calendar
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -58,7 +59,7 @@ UNKNOWN: Final = Opening(OpenState.UNKNOWN)
 
 def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime) -> Opening:
     """What the schedules say about `now` (aware). UNKNOWN where nothing readable or no time zone is given."""
-    readable = [s for s in schedules if s.closed or _times(s) is not None]
+    readable = tuple(s for s in schedules if s.closed or _times(s) is not None)
     zone = _zone(timezone_name, readable)
     if zone is None or not any(not s.closed for s in readable):
         return UNKNOWN
@@ -67,7 +68,7 @@ def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datet
     # Most answers lie within days; the long look is for hours that are rare or never end.
     for days in (4, LOOK_AHEAD_DAYS):
         horizon = datetime.combine(first + timedelta(days=days), time(0), zone).astimezone(UTC)
-        for start, end in _merge(_spans(readable, zone, first, days)):
+        for start, end in _spans(readable, zone, first, days):
             if start <= instant < end:
                 if end < horizon:
                     return Opening(OpenState.OPEN, closes=end.astimezone(zone))
@@ -99,7 +100,7 @@ def occurs_on(schedule: Schedule, day: date) -> bool:
 
 
 def _in_week(schedule: Schedule, day: date) -> bool:
-    if schedule.byday and DAYS[day.weekday()] not in {name for _, name in _bydays(schedule.byday)}:
+    if schedule.byday and all(DAYS[day.weekday()] != name for _, name in _bydays(schedule.byday)):
         return False
     interval = schedule.interval or 1
     if interval > 1 and schedule.dtstart:
@@ -125,13 +126,17 @@ def _in_month(schedule: Schedule, day: date) -> bool:
     return any(DAYS[day.weekday()] == name and n in (None, nth, nth_last) for n, name in _bydays(schedule.byday))
 
 
-def _bydays(text: str) -> Iterator[tuple[int | None, str]]:
-    for number, name in _BYDAY.findall(text.upper()):
-        yield (int(number) if number else None), name
+@lru_cache(maxsize=1024)
+def _bydays(text: str) -> tuple[tuple[int | None, str], ...]:
+    return tuple((int(number) if number else None, name) for number, name in _BYDAY.findall(text.upper()))
 
 
-def _spans(schedules: Iterable[Schedule], zone: tzinfo, first: date, days: int) -> list[tuple[datetime, datetime]]:
-    rules = list(schedules)
+Spans = tuple[tuple[datetime, datetime], ...]
+
+
+@lru_cache(maxsize=4096)
+def _spans(rules: tuple[Schedule, ...], zone: tzinfo, first: date, days: int) -> Spans:
+    """When it is open on these days, in UTC, what touches made one. Kept: many services have the same hours."""
     spans = []
     for offset in range(days):
         day = first + timedelta(days=offset)
@@ -141,7 +146,7 @@ def _spans(schedules: Iterable[Schedule], zone: tzinfo, first: date, days: int) 
             times = None if rule.closed else _times(rule)
             if times and occurs_on(rule, day):
                 spans.append(_span(day, *times, zone))
-    return sorted(spans)
+    return _merge(sorted(spans))
 
 
 def _span(day: date, opens: time, closes: time, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -153,20 +158,24 @@ def _span(day: date, opens: time, closes: time, zone: tzinfo) -> tuple[datetime,
     return start, datetime.combine(last, closes, zone).astimezone(UTC)
 
 
-def _merge(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+def _merge(spans: list[tuple[datetime, datetime]]) -> Spans:
     merged: list[tuple[datetime, datetime]] = []
     for start, end in spans:
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return merged
+    return tuple(merged)
 
 
 def _times(schedule: Schedule) -> tuple[time, time] | None:
+    return _pair(schedule.opens_at or "", schedule.closes_at or "")
+
+
+@lru_cache(maxsize=1024)
+def _pair(opens_at: str, closes_at: str) -> tuple[time, time] | None:
     try:
-        return (time.fromisoformat(schedule.opens_at or "").replace(tzinfo=None),
-                time.fromisoformat(schedule.closes_at or "").replace(tzinfo=None))
+        return time.fromisoformat(opens_at).replace(tzinfo=None), time.fromisoformat(closes_at).replace(tzinfo=None)
     except ValueError:
         return None
 

@@ -249,7 +249,7 @@ class Question:
         """How they can speak: a Fluency, SILENT or INTERPRETED; DIRECT where no language was asked for."""
         if not self.need.languages:
             return np.full(len(rows), Fluency.DIRECT, dtype=np.int8)
-        level: NDArray[np.int8] = self.tables.languages.levels(self.need.languages)[self.columns["languages"][rows]]
+        level = self.tables.languages.levels(self.need.languages, self.columns["languages"][rows])
         wanting = _IS_WANTING[level]
         if not interpreted:
             wanting &= self.tables.profiles.own_interpretation[self.columns["profile"][rows]]

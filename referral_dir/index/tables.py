@@ -124,11 +124,11 @@ class LanguageSets(Table[frozenset[str]]):
         self._bits.append(sorted(value))
         self._empty.append(not value)
 
-    def levels(self, asked: tuple[str, ...]) -> NDArray[np.int8]:
-        """Per set the best Fluency for any of the asked tags; SILENT where it holds nothing."""
-        first, *others = (self._of(code) for code in asked)
+    def levels(self, asked: tuple[str, ...], numbers: NDArray[np.int32]) -> NDArray[np.int8]:
+        """Of the sets with these numbers the best Fluency for any of the asked tags; SILENT for an empty one."""
+        first, *others = (self._of(code)[numbers] for code in asked)
         for other in others:
-            first = np.maximum(first, other)
+            np.maximum(first, other, out=first)
         return first
 
     def _of(self, asked: str) -> NDArray[np.int8]:

@@ -4,17 +4,18 @@ Where a confidential service is cannot be read here: only its zone is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.availability import Capacity, unit_kind
 from referral_dir.domain.distance import grid_point
 from referral_dir.domain.need import Candidate, EligibilityRule, ServedArea
 from referral_dir.domain.opening import Schedule as OpeningSchedule
+from referral_dir.store.among import among
 from referral_dir.store.directory import (
     Eligibility,
     Language,
@@ -31,17 +32,47 @@ from referral_dir.store.directory import (
 )
 
 CHUNK = 5000
-_SERVICE = (
-    Service.id, Service.organization_id, Service.name, Service.status, Service.offered_until, Service.confidential,
-    Service.zone_name, Service.zone_latitude, Service.zone_longitude, Service.remote, Service.timezone,
-    Service.interpretation_services, Service.minimum_age, Service.maximum_age, Service.maximum_household,
-    Service.eligibility_description, Service.accepts_handoffs, Service.country, Organization.name.label("organization"),
-)
-_SCHEDULE = (
-    Schedule.service_id, Schedule.service_at_location_id, Schedule.location_id, Schedule.opens_at,
-    Schedule.closes_at, Schedule.freq, Schedule.byday, Schedule.bymonthday, Schedule.interval, Schedule.dtstart,
-    Schedule.until, Schedule.valid_from, Schedule.valid_to, Schedule.closed, Schedule.timezone,
-)
+# Tables, not mapped classes: these rows become plain values, and the ORM's share would cost more than the database's.
+_services, _organizations, _offers, _sites, _locations, _tongues, _rules, _units, _hours, _served, _numbers = (
+    row.__table__.c for row in (
+        Service, Organization, ServiceNeed, ServiceAtLocation, Location, Language, Eligibility, Unit, Schedule,
+        ServiceArea, Phone))
+_free = ServiceCapacity.__table__.c
+_SERVICES = select(
+    _services.id, _services.organization_id, _services.name, _services.status, _services.offered_until,
+    _services.confidential, _services.zone_name, _services.zone_latitude, _services.zone_longitude, _services.remote,
+    _services.timezone, _services.interpretation_services, _services.minimum_age, _services.maximum_age,
+    _services.maximum_household, _services.eligibility_description, _services.accepts_handoffs, _services.country,
+    _organizations.name.label("organization"),
+).join(Organization.__table__, _organizations.id == _services.organization_id).where(among(_services.id))
+_NEEDS = select(_offers.service_id, _offers.need, _offers.suggested).where(among(_offers.service_id))
+_PLACES = select(
+    _sites.service_id, _sites.id, _sites.location_id, _locations.latitude, _locations.longitude,
+    _locations.near_latitude, _locations.near_longitude,
+).join(Location.__table__, _locations.id == _sites.location_id).where(among(_sites.service_id)).order_by(_sites.id)
+_LANGUAGES = select(_tongues.service_id, _tongues.location_id, _tongues.code).where(
+    or_(among(_tongues.service_id), among(_tongues.location_id, "places")), _tongues.code.is_not(None))
+_ELIGIBILITY = select(_rules.service_id, _rules.criterion, _rules.code, _rules.effect).where(
+    among(_rules.service_id)).order_by(_rules.criterion, _rules.code)
+_CAPACITIES = select(_free.service_id, _units.name, _free.available, _free.maximum, _free.updated).join(
+    Unit.__table__, _units.id == _free.unit_id).where(among(_free.service_id)).order_by(_units.name, _free.id)
+_SCHEDULES = select(
+    _hours.service_id, _hours.service_at_location_id, _hours.location_id, _hours.opens_at, _hours.closes_at,
+    _hours.freq, _hours.byday, _hours.bymonthday, _hours.interval, _hours.dtstart, _hours.until, _hours.valid_from,
+    _hours.valid_to, _hours.closed, _hours.timezone,
+).where(or_(among(_hours.service_id), among(_hours.service_at_location_id, "places"),
+            among(_hours.location_id, "places")))
+_AREAS = select(
+    _served.service_id, _served.service_at_location_id, _served.country, _served.admin1, _served.latitude,
+    _served.longitude, _served.radius_km,
+).where(or_(among(_served.service_id), among(_served.service_at_location_id, "places"))).order_by(_served.id)
+_PHONES = union_all(
+    select(_numbers.service_id, literal_column("0").label("rank"), _numbers.id, _numbers.number, _numbers.number_e164)
+    .where(among(_numbers.service_id)),
+    *(select(_sites.service_id, literal_column("1"), _numbers.id, _numbers.number, _numbers.number_e164)
+      .join(Phone.__table__, at_place).join(Service.__table__, _services.id == _sites.service_id)
+      .where(among(_sites.service_id), ~_services.confidential)
+      for at_place in (_numbers.service_at_location_id == _sites.id, _numbers.location_id == _sites.location_id)))
 
 
 def load_candidates(session: Session, ids: Iterable[UUID]) -> list[Candidate]:
@@ -59,31 +90,23 @@ def active_ids(session: Session) -> list[UUID]:
 def phones_of(session: Session, service_ids: Collection[UUID]) -> dict[UUID, list[tuple[str, str | None]]]:
     """Numbers as written and as E.164 by service, its own first, then those of its places."""
     phones: dict[UUID, list[tuple[str, str | None]]] = defaultdict(list)
-    own = select(Phone.service_id, Phone.number, Phone.number_e164).where(Phone.service_id.in_(service_ids))
-    there = (
-        select(ServiceAtLocation.service_id, Phone.number, Phone.number_e164)
-        .join(ServiceAtLocation, or_(Phone.service_at_location_id == ServiceAtLocation.id,
-                                     Phone.location_id == ServiceAtLocation.location_id))
-        .join(Service, Service.id == ServiceAtLocation.service_id)
-        .where(ServiceAtLocation.service_id.in_(service_ids), ~Service.confidential)
-    )
-    for query in (own.order_by(Phone.id), there.order_by(Phone.id)):
-        for service_id, number, e164 in session.execute(query):
-            if service_id is not None and (number, e164) not in phones[service_id]:
-                phones[service_id].append((number, e164))
+    for service_id, _, _, number, e164 in sorted(_rows(session, _PHONES, service_ids), key=lambda row: row[1:3]):
+        if (number, e164) not in phones[service_id]:
+            phones[service_id].append((number, e164))
     return dict(phones)
 
 
+def _rows(session: Session, statement: Any, ids: Collection[UUID], places: Collection[UUID] = ()) -> Sequence[Any]:
+    found: Sequence[Any] = session.connection().execute(statement, {"ids": ids, "places": places}).all()
+    return found
+
+
 def _load(session: Session, ids: list[UUID]) -> Iterable[Candidate]:
-    services = session.execute(
-        select(*_SERVICE).join(Organization, Organization.id == Service.organization_id).where(Service.id.in_(ids))
-    ).all()
+    services = _rows(session, _SERVICES, ids)
     confirmed, suggested = _needs(session, ids)
     places, sites = _places(session, ids)
     languages = _languages(session, ids, sites)
-    rules = _group(session.execute(
-        select(Eligibility.service_id, Eligibility.criterion, Eligibility.code, Eligibility.effect)
-        .where(Eligibility.service_id.in_(ids)).order_by(Eligibility.criterion, Eligibility.code)))
+    rules = _group(_rows(session, _ELIGIBILITY, ids))
     capacities = _capacities(session, ids)
     schedules, areas = _schedules(session, ids, sites), _areas(session, ids, sites)
     for s in services:
@@ -114,9 +137,7 @@ def _group(rows: Iterable[Row[Any]]) -> dict[UUID, list[Any]]:
 def _needs(session: Session, ids: list[UUID]) -> tuple[dict[UUID, set[str]], dict[UUID, set[str]]]:
     confirmed: dict[UUID, set[str]] = defaultdict(set)
     suggested: dict[UUID, set[str]] = defaultdict(set)
-    rows = session.execute(select(ServiceNeed.service_id, ServiceNeed.need, ServiceNeed.suggested)
-                           .where(ServiceNeed.service_id.in_(ids)))
-    for service_id, need, is_suggested in rows:
+    for service_id, need, is_suggested in _rows(session, _NEEDS, ids):
         (suggested if is_suggested else confirmed)[service_id].add(need)
     return confirmed, suggested
 
@@ -127,15 +148,10 @@ Sites = dict[UUID, list[tuple[UUID, UUID]]]
 
 def _places(session: Session, ids: list[UUID]) -> tuple[Places, Sites]:
     """Each service's points with their precision, and its (service_at_location, location) pairs."""
-    rows = session.execute(
-        select(ServiceAtLocation.service_id, ServiceAtLocation.id, ServiceAtLocation.location_id,
-               Location.latitude, Location.longitude, Location.near_latitude, Location.near_longitude)
-        .join(Location, Location.id == ServiceAtLocation.location_id)
-        .where(ServiceAtLocation.service_id.in_(ids)).order_by(ServiceAtLocation.id))
     exact: dict[UUID, list[tuple[float, float]]] = defaultdict(list)
     near: dict[UUID, list[tuple[float, float]]] = defaultdict(list)
     sites: Sites = defaultdict(list)
-    for service_id, site, location, lat, lon, near_lat, near_lon in rows:
+    for service_id, site, location, lat, lon, near_lat, near_lon in _rows(session, _PLACES, ids):
         sites[service_id].append((site, location))
         if point := grid_point(lat, lon):
             exact[service_id].append(point)
@@ -152,12 +168,7 @@ def _languages(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, se
         for _, location in pairs:
             by_location[location].append(service_id)
     languages: dict[UUID, set[str]] = defaultdict(set)
-    rows = session.execute(
-        select(Language.service_id, Language.location_id, Language.code)
-        .where(or_(Language.service_id.in_(ids),
-                   Language.service_id.is_(None) & Language.location_id.in_(list(by_location))),
-               Language.code.is_not(None)))
-    for own, location_id, code in rows:
+    for own, location_id, code in _rows(session, _LANGUAGES, ids, list(by_location)):
         for owner in [own] if own is not None else by_location[location_id] if location_id else []:
             languages[owner].add(code or "")
     return languages
@@ -165,13 +176,8 @@ def _languages(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, se
 
 def _capacities(session: Session, ids: list[UUID]) -> dict[UUID, Capacity]:
     """Per service the capacity that a handoff would take: beds first, then by unit name."""
-    rows = session.execute(
-        select(ServiceCapacity.service_id, Unit.name, ServiceCapacity.available, ServiceCapacity.maximum,
-               ServiceCapacity.updated)
-        .join(Unit, Unit.id == ServiceCapacity.unit_id)
-        .where(ServiceCapacity.service_id.in_(ids)).order_by(Unit.name, ServiceCapacity.id))
     found: dict[UUID, Capacity] = {}
-    for service_id, unit, available, maximum, updated in rows:
+    for service_id, unit, available, maximum, updated in _rows(session, _CAPACITIES, ids):
         if service_id not in found or (unit_kind(unit) == "bed" != unit_kind(found[service_id].unit)):
             found[service_id] = Capacity(unit, available, maximum, updated)
     return found
@@ -186,10 +192,7 @@ def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, li
         for site, location in pairs:
             owners[site].append(service_id)
             owners[location].append(service_id)
-    keys = list(owners)
-    rows = session.execute(select(*_SCHEDULE).where(or_(
-        Schedule.service_id.in_(ids), Schedule.service_at_location_id.in_(keys), Schedule.location_id.in_(keys))))
-    for row in rows:
+    for row in _rows(session, _SCHEDULES, ids, list(owners)):
         schedule = OpeningSchedule(
             opens_at=row.opens_at, closes_at=row.closes_at, freq=row.freq, byday=row.byday,
             bymonthday=row.bymonthday, interval=row.interval, dtstart=row.dtstart, until=row.until,
@@ -204,14 +207,9 @@ def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, li
 
 def _areas(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, list[ServedArea]]:
     """Areas that were resolved to a place, of the service and of where it is given."""
-    owners: dict[UUID | None, UUID] = {site: service_id for service_id, pairs in sites.items() for site, _ in pairs}
-    rows = session.execute(
-        select(ServiceArea.service_id, ServiceArea.service_at_location_id, ServiceArea.country, ServiceArea.admin1,
-               ServiceArea.latitude, ServiceArea.longitude, ServiceArea.radius_km)
-        .where(or_(ServiceArea.service_id.in_(ids), ServiceArea.service_at_location_id.in_(list(owners))))
-        .order_by(ServiceArea.id))
+    owners: dict[UUID, UUID] = {site: service_id for service_id, pairs in sites.items() for site, _ in pairs}
     areas: dict[UUID, list[ServedArea]] = defaultdict(list)
-    for service_id, site, country, admin1, lat, lon, radius in rows:
+    for service_id, site, country, admin1, lat, lon, radius in _rows(session, _AREAS, ids, list(owners)):
         owner = service_id or owners.get(site)
         if owner is None:
             continue

@@ -11,6 +11,9 @@ from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Need
 
 Form = MultiDict[str, str]
+# All fields of the find form.
+ASKED = ("needs", "languages", "other_languages", "near", "near_choice", "radius_km", "age", "gender", "household",
+         "accessibility", "open_now", "avoid_organizations", "avoid_communities", "avoid_near", "avoid_km")
 
 
 def words(text: str) -> list[str]:

@@ -37,6 +37,14 @@ def find_form() -> ResponseReturnValue:
     return render_template("officer/find.html", form=forms.Form(), errors={}, answer=None, **CHOICES)
 
 
+@blueprint.post("/")
+@action("service:find")
+def change_question() -> ResponseReturnValue:
+    """The form again, filled in with what was asked."""
+    form = forms.chosen_place(request.form)
+    return render_template("officer/find.html", form=form, errors={}, answer=None, **CHOICES)
+
+
 @blueprint.post("/find")
 @action("service:find")
 def find_services() -> ResponseReturnValue:

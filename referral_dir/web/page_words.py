@@ -13,6 +13,7 @@ from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
 from referral_dir.web.auth import HOME, edge, now
+from referral_dir.web.forms import ASKED
 
 WORDS = {
     "requested": "Waiting for an answer", "accepted": "Accepted", "rejected": "Declined", "on_hold": "On hold",
@@ -86,7 +87,7 @@ def install(app: Flask) -> None:
                                  until=until, when=when, opening=opening_text)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
-        FIELDS=IDENTIFYING_FIELDS, INTERPRETERS=INTERPRETERS)
+        FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor
