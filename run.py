@@ -3,6 +3,7 @@
 Standard library only, as nothing is installed yet when it runs.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -20,6 +21,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 USAGE = """python3 run.py                     set up and serve the demo on 127.0.0.1:8000 (PORT changes it)
 python3 run.py setup               set up alone
 python3 run.py test [ARGUMENTS]    set up and run ruff, mypy and pytest with the arguments
+python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale or plots; --help says more
 """
 
 
@@ -35,6 +37,11 @@ def main(arguments: list[str]) -> int:
         return set_up("requirements.lock") or serve()
     if command == "test":
         return set_up("requirements-dev.lock") or test(rest)
+    if command == "bench":
+        # What set-up says is not part of what is measured.
+        with contextlib.redirect_stdout(sys.stderr):
+            failed = set_up("requirements-dev.lock")
+        return failed or subprocess.run([PYTHON, "-m", "benchmarks", *rest], check=False).returncode
     print(USAGE, end="")
     return 0 if command in ("help", "-h", "--help") else 2
 
@@ -88,7 +95,8 @@ def install(lock: str) -> None:
 
 
 def pip(*arguments: str) -> None:
-    subprocess.run([PYTHON, "-m", "pip", *arguments], check=True)
+    # To standard error (2), so that `bench --json` prints nothing but its answer.
+    subprocess.run([PYTHON, "-m", "pip", *arguments], check=True, stdout=2)
 
 
 def stamp(lock: str) -> str:

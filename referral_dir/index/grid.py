@@ -52,17 +52,19 @@ def stretches(latitude: float, longitude: float, radius_km: float) -> NDArray[np
     angle = min(radius_km / EARTH_RADIUS_KM, math.pi)
     reach = math.degrees(angle) * (1 + 1e-9) + _SLACK_DEGREES
     south, north = max(-90.0, latitude - reach), min(90.0, latitude + reach)
-    bands = np.arange((math.floor(south * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND,
-                      (math.ceil(north * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND + 1, dtype=np.int64) << _SHIFT
+    bands = range((math.floor(south * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND,
+                  (math.ceil(north * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND + 1)
     if north >= 90 or south <= -90:
         spans = [(-180.0, 180.0)]
     else:
         ratio = min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(latitude)))
         spans = _unwrapped(longitude, math.degrees(math.asin(ratio)) * (1 + 1e-9) + _SLACK_DEGREES)
-    edges = np.array([[[math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0] for west, _ in spans],
-                      [[math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0 + 1] for _, east in spans]])
-    found: NDArray[np.int64] = (bands + edges).reshape(2, -1)
-    return found
+    # Of a handful of bands, Python makes the numbers sooner than NumPy is called.
+    lows = [(band << _SHIFT) + start for west, _ in spans
+            for start in [math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0] for band in bands]
+    ends = [(band << _SHIFT) + end for _, east in spans
+            for end in [math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0 + 1] for band in bands]
+    return np.array((lows, ends), dtype=np.int64)
 
 
 def _unwrapped(longitude: float, reach: float) -> list[tuple[float, float]]:

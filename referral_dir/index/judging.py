@@ -38,7 +38,7 @@ LATEST_MICROSECONDS: Final = -5 * 60 * 1_000_000
 LANGUAGE_FITS: Final = np.array([*(FIT[level] for level in sorted(FIT)), LANGUAGE_UNKNOWN_FIT, INTERPRETED_FIT])
 _NO, _ASK = int(Fluency.NONE), int(Fluency.ASK)
 IS_ASKED: Final = np.array([level in (_ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
-_IS_WANTING: Final = np.array([level in (_NO, _ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
+IS_WANTING: Final = np.array([level in (_NO, _ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
 # By 2 for what was said, 2 more if lately, and 1 if it is enough.
 CAPACITY_FITS: Final = np.array([CAPACITY_FIT[name] for name in (
     "unknown", "unknown", "unconfirmed, too few", "unconfirmed", "full", "available")])
@@ -82,7 +82,7 @@ class Question:
 
     def __init__(self, columns: Columns, need: Need, now: datetime) -> None:
         self.columns, self.tables, self.need, self.now = columns, columns.tables, need, now
-        self.masks = [need_mask(codes) for codes in need.needs.values()]
+        self.masks = [int(need_mask(codes)) for codes in need.needs.values()]
         self.any_need = need_mask(frozenset().union(*need.needs.values()))
         self.moment = microseconds(now.astimezone(UTC))
         covering = self.tables.areas.covering(need.place)
@@ -229,9 +229,9 @@ class Question:
         c = self.columns
         offered, confirmed = c["needs"][rows], c["confirmed"][rows]
         nothing = np.zeros(len(rows))
-        sure: Floats = sum(((confirmed & mask) != 0 for mask in self.masks), start=nothing)
+        sure: Floats = sum(((confirmed & np.uint64(mask)) != 0 for mask in self.masks), start=nothing)
         # What is confirmed is offered too.
-        met = sum(((offered & mask) != 0 for mask in self.masks), start=nothing)
+        met = sum(((offered & np.uint64(mask)) != 0 for mask in self.masks), start=nothing)
         fit: Floats = (sure + SUGGESTED_FIT * (met - sure)) / len(self.masks)
         return fit
 
@@ -250,7 +250,7 @@ class Question:
         if not self.need.languages:
             return np.full(len(rows), Fluency.DIRECT, dtype=np.int8)
         level = self.tables.languages.levels(self.need.languages, self.columns["languages"][rows])
-        wanting = _IS_WANTING[level]
+        wanting = IS_WANTING[level]
         if not interpreted:
             wanting &= self.tables.profiles.own_interpretation[self.columns["profile"][rows]]
         level[wanting] = INTERPRETED
@@ -310,7 +310,7 @@ class Question:
         ask = np.array([v is Verdict.UNKNOWN for v in verdicts], dtype=bool)
         return no[inverse], ask[inverse]
 
-    def _asked(self) -> list[Asked]:
+    def asked(self) -> list[Asked]:
         """All that is asked of the person, and of today."""
         need = self.need
         asked: list[Asked] = [("offered", self.now.date().toordinal())]
@@ -326,7 +326,7 @@ class Question:
     def _told(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """What these profiles say to all that is asked; see Profiles.verdict."""
         profiles = self.tables.profiles
-        verdicts = [profiles.verdict(each) for each in self._asked()]
+        verdicts = [profiles.verdict(each) for each in self.asked()]
         if len(numbers) < len(profiles.values):
             return reduce(np.add, [verdict[numbers] for verdict in verdicts])
         told: NDArray[np.int32] = reduce(np.add, verdicts)[numbers]

@@ -19,8 +19,8 @@ import numpy as np
 from referral_dir.domain.matching import MAXIMUM_UNMET
 from referral_dir.domain.need import Candidate, Need
 from referral_dir.index import snapshot
-from referral_dir.index.columns import Columns
-from referral_dir.index.few import FEW, Proposed, Ranked, is_intricate, proposed, rank_few
+from referral_dir.index.columns import Columns, Rows
+from referral_dir.index.few import FEW, Proposed, Ranked, few_of, is_plain, possible_few, proposed, rank_few
 from referral_dir.index.interpreters import lend
 from referral_dir.index.judging import Flags, Judged, Question
 from referral_dir.store.candidates import active_ids, load_candidates
@@ -92,11 +92,9 @@ class MatchIndex:
             reach_km, allowed = (need.reach_km, MAXIMUM_UNMET) if near_misses else (need.radius_km, 0)
             rows, voices = question.reachable(reach_km)
             lent = lend(question, voices) if len(voices) else ()
-            possible = question.possible(rows, allowed, interpreted=bool(lent))
-            if len(possible.rows) <= FEW and not is_intricate(question, possible.rows):
-                ranked = rank_few(question, possible, allowed)
-            else:
-                ranked = _ranked(self._columns, question.judged(possible, reach_km, allowed), matches, near_misses)
+            ranked = _few(question, rows, allowed, interpreted=bool(lent)) if len(rows) <= FEW else None
+            if ranked is None:
+                ranked = _many(question, rows, reach_km, allowed, matches, near_misses, interpreted=bool(lent))
             return Proposal(ranked.matches[:matches], ranked.near_misses[:near_misses], lent, ranked.total,
                             ranked.wider_km)
 
@@ -139,7 +137,20 @@ def _everything(session: Session) -> Iterator[Candidate]:
         yield from load_candidates(session, ids[start:start + BUILD_STEP])
 
 
-def _ranked(columns: Columns, judged: Judged, matches: int, near_misses: int) -> Ranked:
+def _few(question: Question, rows: Rows, allowed: int, *, interpreted: bool) -> Ranked | None:
+    if not is_plain(question):
+        return None
+    return rank_few(question, possible_few(question, rows, allowed, interpreted=interpreted), allowed)
+
+
+def _many(question: Question, rows: Rows, reach_km: float, allowed: int, matches: int, near_misses: int, *,
+          interpreted: bool) -> Ranked:
+    possible = question.possible(rows, allowed, interpreted=interpreted)
+    if len(possible.rows) <= FEW and is_plain(question):
+        ranked = rank_few(question, few_of(possible), allowed)
+        if ranked is not None:
+            return ranked
+    columns, judged = question.columns, question.judged(possible, reach_km, allowed)
     met = judged.unmet == 0
     far = judged.distance[judged.too_far & (judged.unmet == 1)]
     near = _best(columns, judged, ~met, near_misses) if near_misses else ()

@@ -126,12 +126,13 @@ class LanguageSets(Table[frozenset[str]]):
 
     def levels(self, asked: tuple[str, ...], numbers: NDArray[np.int32]) -> NDArray[np.int8]:
         """Of the sets with these numbers the best Fluency for any of the asked tags; SILENT for an empty one."""
-        first, *others = (self._of(code)[numbers] for code in asked)
+        first, *others = (self.answers(code)[numbers] for code in asked)
         for other in others:
             np.maximum(first, other, out=first)
         return first
 
-    def _of(self, asked: str) -> NDArray[np.int8]:
+    def answers(self, asked: str) -> NDArray[np.int8]:
+        """Of each set the best Fluency for one tag, kept for the next who asks; SILENT for an empty one."""
         found = self._answers.get(asked)
         if found is not None and len(found) == len(self.values):
             return found
