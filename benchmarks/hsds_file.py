@@ -19,8 +19,8 @@ NAMES: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 KINDS: Final = ("Harbour", "Lantern", "Bridge", "Orchard", "Compass", "Meadow", "Anchor", "Beacon", "Willow", "Ferry")
 _WEEK: Final = {"freq": "WEEKLY", "byday": "MO,TU,WE,TH,FR", "opens_at": "09:00", "closes_at": "17:00"}
 SCHEDULES: Final = (_WEEK, _WEEK | {"byday": "MO,TU,WE,TH,FR,SA,SU", "opens_at": "00:00", "closes_at": "23:59"},
-                    _WEEK | {"opens_at": "08:00", "closes_at": "20:00"}, _WEEK | {"byday": "FR,SA,SU", "opens_at": "20:00",
-                                                                               "closes_at": "06:00"})
+                    _WEEK | {"opens_at": "08:00", "closes_at": "20:00"},
+                    _WEEK | {"byday": "FR,SA,SU", "opens_at": "20:00", "closes_at": "06:00"})
 WORDS: Final = ("staff", "speak", "with", "people", "in", "private", "rooms", "and", "by", "telephone", "every", "day",
                 "without", "papers", "or", "payment", "for", "those", "who", "need", "it", "soon", "after", "a", "call")
 

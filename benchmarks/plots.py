@@ -11,7 +11,8 @@ DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 MEASURED: Final = DOCS / "benchmarks.json"
 SIZES: Final[Mapping[str, tuple[int, ...]]] = {
     "match": (10_000, 100_000, 1_000_000), "text": (1_000, 10_000, 100_000)}
-TITLES: Final = {"match": "Matching: the best 20 services for a need", "text": "Searching by words: the first 20 of all"}
+TITLES: Final = {"match": "Matching: the best 20 services for a need",
+                 "text": "Searching by words: the first 20 of all"}
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 440, 70, 170, 50, 50
 # Told apart without colour, too: each line has its name at its end.
 COLOURS: Final = ("#0b5", "#06c", "#69c", "#c50", "#c9a", "#777")
@@ -62,8 +63,8 @@ def picture(title: str, lines: Mapping[str, list[tuple[int, float, float]]]) -> 
             parts.append(f'<polyline points="{track}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
         names.append((float(at(points[-1][0], points[-1][1]).split(",")[1]), engine, colour))
     last = TOP - 20.0
-    for y, engine, colour in sorted(names):
+    for height, engine, colour in sorted(names):
         # Names of lines that end together stand one below the other.
-        last = max(y, last + 15)
+        last = max(height, last + 15)
         parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{last + 4:.1f}" fill="{colour}">{escape(engine)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

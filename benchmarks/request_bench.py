@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -18,13 +19,14 @@ from benchmarks.import_bench import empty_store
 from benchmarks.world import NOW, make_questions, make_world
 from referral_dir import create_app
 from referral_dir.desk import accounts, find
+from referral_dir.domain import matching
 from referral_dir.domain.need import Need
 from referral_dir.domain.vocabulary import Role
 from referral_dir.index.match import MatchIndex
 from referral_dir.interop.importing import import_directory
 from referral_dir.store import candidates
 from referral_dir.store.db import Store, reading, transaction
-from referral_dir.web import officer
+from referral_dir.web import forms, officer
 
 # What an engine with few matches near a place would spare must not count: only full pages do.
 SHOWN: Final = find.SHOWN
@@ -33,12 +35,12 @@ EMAIL, PASSWORD = "bench@officer.example", "invented words in a row"
 # Where each stage is called from, by the name that the answer gives it.
 STAGES: Final[dict[str, tuple[Any, str]]] = {
     "sign-in checked": (accounts, "person_for_token"),
-    "form read": (officer.forms, "need_from"),
+    "form read": (forms, "need_from"),
     "index caught up": (MatchIndex, "refresh"),
     "index asked": (MatchIndex, "propose"),
     "rows loaded": (candidates, "load_candidates"),
     "phones loaded": (candidates, "phones_of"),
-    "rules applied": (find.matching, "rank"),
+    "rules applied": (matching, "rank"),
     "page rendered": (officer, "render_template"),
 }
 
@@ -63,7 +65,7 @@ def run(services: int, queries: int, say: Any) -> dict[str, Any]:
         ask = signed_in(app.test_client(), store)
         for question in questions[:20]:
             ask(question)
-        whole = [processor_ms(lambda q=q: ask(q)) for q in questions]
+        whole = [processor_ms(partial(ask, question)) for question in questions]
         shown: list[int] = []
         parts: dict[str, list[float]] = {name: [] for name in STAGES}
         with timed(parts):

@@ -56,6 +56,32 @@ def test_equal_input_gives_equal_output(run: Any) -> None:
     assert run(*arguments) == run(*arguments)
 
 
+def test_an_explanation_adds_up_and_tells_why_a_service_was_not_shown(run: Any) -> None:
+    asked = ("match", "--need", "shelter", "--language", "ar", "--near", "Irbid", "--radius-km", "150",
+             "--gender", "female")
+    found = json.loads(run(*asked, "--json"))
+    best, miss = found["results"][0], next(m for m in found["near_misses"] if m["unmet"])
+    told = json.loads(run(*asked, "--explain", best["service_id"], "--json"))
+    assert told["outcome"] == "a match"
+    assert told["score"] == best["score"]
+    assert sum(line["points"] for line in told["criteria"]) == pytest.approx(told["score"], abs=0.001)
+    every = {line["criterion"] for line in told["criteria"]}
+    assert {"needs", "distance", "language", "capacity", "freshness"} <= every
+    told = json.loads(run(*asked, "--explain", miss["service_id"], "--json"))
+    assert told["outcome"].startswith("a near miss: unmet")
+    away = run(*asked, "--avoid-near", "Irbid", "--avoid-km", "200", "--explain", best["service_id"])
+    assert "area to avoid" in away
+    assert best["name"] not in run(*asked, "--avoid-near", "Irbid", "--avoid-km", "200")
+    assert "no service has this id" in run(*asked, "--explain", "00000000-0000-4000-8000-000000000000", code=1)
+
+
+def test_reindex_builds_both_indexes_anew_and_answers_as_before(run: Any) -> None:
+    asked = ("search", "shelter", "--json")
+    before = run(*asked)
+    assert "new" in run("reindex")
+    assert run(*asked) == before
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
     (("--need", "shelterr", "--near", "Miami"), "did you mean shelter"),
     (("--need", "shelter", "--near", "Miammi"), "did you mean Miami"),

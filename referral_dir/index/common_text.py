@@ -24,8 +24,10 @@ from referral_dir.store.feed import Position, TextRow
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LOCK_SECONDS: Final = 30.0
+# Each one fails only because another process has written meanwhile; who then still reads old files waits for the lock.
+OPENINGS: Final = 10
 HEAD: Final = "head"
 LOCK: Final = "apply.lock"
 
@@ -90,17 +92,22 @@ class KeptTextIndex(ABC):
     def reopen(self) -> None:
         """See text.TextIndex."""
         with self._lock:
-            found = None if self._in_memory else self._newest_commit()
-            if self._in_memory or found in (self._seen, self._bad):
-                return
-            if found is None:
-                self._forget()
-                return
-            try:
-                self._use(self._read(), found)
-            # A damaged file shows as any of a dozen errors, from struct to pickle; all mean: build it anew.
-            except BaseException as error:
-                self._give_up(error, found)
+            for _ in range(OPENINGS):
+                found = None if self._in_memory else self._newest_commit()
+                if self._in_memory or found in (self._seen, self._bad):
+                    return
+                if found is None:
+                    self._forget()
+                    return
+                try:
+                    self._use(self._read(), found)
+                    return
+                # A damaged file shows as any of a dozen errors, from struct to pickle; all mean: build it anew.
+                except BaseException as error:
+                    # Unless another process replaced the files while they were being opened.
+                    if not isinstance(error, Exception) or self._newest_commit() == found:
+                        self._give_up(error, found)
+                        return
 
     def apply(self, upserts: Iterable[TextRow], deletions: Collection[UUID], position: Position, *,
               seen: Position | None, whole: bool) -> bool:
@@ -142,6 +149,11 @@ class KeptTextIndex(ABC):
         """See text.TextIndex."""
         with self._lock:
             return self._snapshot.suggest(prefix, public_only, limit) if self._snapshot else []
+
+    def near(self, word: str, *, public_only: bool, limit: int = 10) -> list[str]:
+        """See text.TextIndex."""
+        with self._lock:
+            return self._snapshot.near_words(word, public_only, limit) if self._snapshot else []
 
     # Writing
 

@@ -86,7 +86,10 @@ def load(path: Path) -> tuple[Columns, Position] | None:
 
 def forget(path: Path) -> None:
     """Remove the file: it may hold the place of a service that has become confidential."""
-    path.unlink(missing_ok=True)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.error("the kept match index must be removed by hand, it may hold a hidden place: %s", error.strerror)
 
 
 def _tables_json(tables: Tables) -> dict[str, Any]:

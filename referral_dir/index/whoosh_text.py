@@ -52,9 +52,13 @@ class WhooshTextIndex(KeptTextIndex):
         super().__init__(folder)
 
     def _newest_commit(self) -> object:
-        contents = [(path.stat().st_mtime_ns, path.stat().st_ino, path.name)
-                    for path in self._folder.glob("_MAIN_*.toc")]
-        return max(contents, default=None)
+        while True:
+            try:
+                contents = [(path.stat().st_mtime_ns, path.stat().st_ino, path.name)
+                            for path in self._folder.glob("_MAIN_*.toc")]
+            except FileNotFoundError:  # another process has just put a newer one in its place
+                continue
+            return max(contents, default=None)
 
     def _read(self) -> WhooshSnapshot:
         self._index = FileStorage(str(self._folder)).open_index(schema=_schema())

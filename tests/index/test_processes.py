@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from other_process import Process, die_in_the_commit, serve, write_and_look
 
+from benchmarks.stale_bench import count_stale
 from referral_dir.store import Store
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -55,6 +56,15 @@ def test_processes_that_write_at_the_same_time_find_everything_at_once(store: St
     for worker in workers:
         worker.join(30)
     assert found == [("anna", [], 36, 36), ("boris", [], 36, 36), ("chidi", [], 36, 36)]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_bed_that_one_process_fills_is_never_offered_by_the_next_match_of_another(
+        tmp_path: Path, request: pytest.FixtureRequest, database: str) -> None:
+    """500 times here; `run.py bench stale` does it 10,000 times."""
+    empty = request.getfixturevalue("sqlite_store" if database == "sqlite" else "postgres_store")
+    url = empty.engine.url.render_as_string(hide_password=False)
+    assert count_stale(url, tmp_path, 500) == 0
 
 
 def test_a_process_killed_in_its_commit_leaves_an_index_that_others_use(store: Store, tmp_path: Path) -> None:
