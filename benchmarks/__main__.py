@@ -1,38 +1,36 @@
-"""`python -m benchmarks [match|text|request|import]`; `run.py bench` sets up and calls it."""
+"""`python -m benchmarks [match|text|request|import|stale|plots]`; `run.py bench` sets up and calls it."""
 
 import argparse
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
-KINDS = ("match", "text", "request", "import")
-SIZES = {"match": 100_000, "text": 100_000, "request": 100_000, "import": 100_000}
-QUERIES = {"match": 300, "text": 300, "request": 200, "import": 0}
+from benchmarks import import_bench, match_bench, plots, request_bench, stale_bench, text_bench
+
+KINDS: Final = ("match", "text", "request", "import", "stale")
+SERVICES: Final = 100_000
+QUERIES: Final = 300
 
 
 def main(arguments: list[str]) -> int:
-    """Run one kind, or all of them one after the other."""
+    """Run one kind, or all of them one after the other. 1 where an answer was wrong."""
     parser = argparse.ArgumentParser(prog="run.py bench", description="Measures the engines side by side.")
-    parser.add_argument("kind", nargs="?", choices=[*KINDS, "plots"], help="all four if not given; plots draws docs/")
-    parser.add_argument("--services", type=int, help="how many invented services")
-    parser.add_argument("--queries", type=int, help="how many questions")
-    parser.add_argument("--country", help="all services in this country (ISO 3166-1 alpha-2), like DE")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, and progress to standard error")
+    parser.add_argument("kind", nargs="?", choices=[*KINDS, "plots"], help="all five if not given; plots draws docs/")
+    parser.add_argument("--services", type=int, default=SERVICES, help=f"how many invented services ({SERVICES:,})")
+    parser.add_argument("--queries", type=int, default=QUERIES, help=f"how many questions ({QUERIES})")
+    parser.add_argument("--writes", type=int, default=stale_bench.WRITES, help="stale: how many writes")
+    parser.add_argument("--country", help="match: all services in this country (ISO 3166-1 alpha-2), like DE")
+    parser.add_argument("--json", action="store_true", help="print one JSON object in one line")
     options = parser.parse_args(arguments)
-    if options.services is not None and options.services < 100:
-        parser.error("--services must be at least 100")
+    if options.services < 100 or options.queries < 1:
+        parser.error("--services must be at least 100, --queries at least 1")
     if options.kind == "plots":
-        from benchmarks.plots import draw
-
-        draw(say)
+        plots.draw(lambda kind, size: run(kind, argparse.Namespace(**vars(options) | {"services": size})), say)
         return 0
-    results = {kind: _run(kind, options) for kind in ([options.kind] if options.kind else KINDS)}
-    result = results[options.kind] if options.kind else results
-    if options.json:
-        print(json.dumps(result))
-    else:
-        print(json.dumps(result, indent=1))
-    return 1 if any(each.get("mismatches") for each in results.values()) else 0
+    kinds = [options.kind] if options.kind else KINDS
+    results = {kind: run(kind, options) for kind in kinds}
+    print(json.dumps(results[options.kind] if options.kind else results, indent=None if options.json else 1))
+    return 1 if any(each["mismatches"] for each in results.values()) else 0
 
 
 def say(text: str) -> None:
@@ -40,22 +38,17 @@ def say(text: str) -> None:
     print(text, "…", file=sys.stderr, flush=True)
 
 
-def _run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
-    services, queries = options.services or SIZES[kind], options.queries or QUERIES[kind]
+def run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    """One benchmark's result."""
+    services, queries = options.services, options.queries
     if kind == "match":
-        from benchmarks import match_bench
-
         return match_bench.run(services, queries, options.country, say)
     if kind == "text":
-        from benchmarks import text_bench
-
         return text_bench.run(services, queries, say)
     if kind == "request":
-        from benchmarks import request_bench
-
         return request_bench.run(services, queries, say)
-    from benchmarks import import_bench
-
+    if kind == "stale":
+        return stale_bench.run(options.writes, say)
     return import_bench.run(services, say)
 
 

@@ -30,7 +30,8 @@ VAGUE: Final = frozenset({
     "job", "clinic", "roof", "bed", "crisis", "evidence", "career", "protection", "accommodation", "medical",
     "hospital", "health care", "nurse", "doctor", "education", "birth", "household items", "money", "cash", "bills",
     "information and referral", "advocate", "escape", "alcohol", "witness", "papers", "visa", "trauma",
-    "union", "shelter", "citizenship",
+    "union", "shelter", "citizenship", "water", "overnight", "homeless",
+    "refuge",
 })
 
 

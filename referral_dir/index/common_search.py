@@ -14,7 +14,9 @@ from referral_dir.index.documents import MAXIMUM_CHARACTERS, QueryWord, is_reada
 from referral_dir.index.text import TextHits, TextQuery
 from referral_dir.index.words import fold
 
-MAXIMUM_ENDINGS: Final = 64
+SHORTEST_CORRECTED: Final = 4
+# Of each length. Beyond this many nobody looks, and each costs a look at how frequent it is.
+MAXIMUM_NEAR: Final = 50
 
 W = TypeVar("W")
 
@@ -63,7 +65,7 @@ class Snapshot(ABC, Generic[W]):
         found = [self._look_up(word, query.public_only) for word in words]
         hits = self._find(found, tuple(words), query)
         better = None if hits.every_word else self._correction(query, words, found)
-        return replace(hits, did_you_mean=better, cut=cut)
+        return replace(hits, did_you_mean=better, cut=cut) if better or cut else hits
 
     def suggest(self, prefix: str, public_only: bool, limit: int) -> list[str]:
         """See text.TextIndex."""
@@ -78,10 +80,18 @@ class Snapshot(ABC, Generic[W]):
     def _frequencies(self, public_only: bool, prefix: str) -> Counter[str]:
         """The forms that begin so."""
         found: Counter[str] = Counter()
-        for field in scopes(public_only):
+        for field in self._fields(public_only):
             for form, _, frequency in self._terms(field, prefix):
                 found[form] += frequency
         return found
+
+    def _frequency(self, form: str, public_only: bool) -> int:
+        """In how many documents the form is."""
+        return self._frequencies(public_only, form)[form]
+
+    def _fields(self, public_only: bool) -> tuple[str, ...]:
+        """The fields to read."""
+        return scopes(public_only)
 
     # Spelling
 
@@ -92,28 +102,30 @@ class Snapshot(ABC, Generic[W]):
         for place, word in reversed(list(enumerate(words))):
             if word.typed.unspaced or self._answers(found[place]):
                 continue
-            near = self._nearest(fold(word.typed.text), query.public_only)
-            if near is None:
+            near = self.near_words(word.typed.text, query.public_only, 1)
+            if not near:
                 return None
-            text = text[:word.typed.start] + near + text[word.typed.end:]
-            (replaced, *_), _ = query_words(near + " ")
+            text = text[:word.typed.start] + near[0] + text[word.typed.end:]
+            (replaced, *_), _ = query_words(near[0] + " ")
             corrected[place] = self._look_up(replaced, query.public_only)
         if corrected == found or not self._hold_all(corrected, query):
             return None
         return "".join(c for c in text if c.isprintable())
 
-    def _nearest(self, word: str, public_only: bool) -> str | None:
-        """The nearest word that some service holds now; among equally near ones the most frequent."""
-        if len(word) < 4:
-            return None
+    def near_words(self, word: str, public_only: bool, limit: int) -> list[str]:
+        """Words that some service holds now, the nearest first; of equally near ones those that begin alike, and of
+        these the most frequent."""
+        word = fold(word)
+        if len(word) < SHORTEST_CORRECTED:
+            return []
         distance = 1 if len(word) < 6 else 2
         vocabulary = self._vocabulary(public_only)
-        ranked = sorted(
-            (far, word[0] != other[0], -self._frequencies(public_only, other)[other], other, vocabulary[length][other])
+        near = sorted(
+            (far, word[0] != other[0], -self._frequency(other, public_only), other, vocabulary[length][other])
             for length in range(len(word) - distance, len(word) + distance + 1) if length in vocabulary
             for other, far, _ in process.extract(
-                word, vocabulary[length].keys(), scorer=OSA.distance, score_cutoff=distance, limit=20))
-        return next((shown for *_, other, shown in ranked if self._is_held(other, public_only)), None)
+                word, vocabulary[length].keys(), scorer=OSA.distance, score_cutoff=distance, limit=MAXIMUM_NEAR))
+        return list(islice((shown for *_, other, shown in near if self._is_held(other, public_only)), limit))
 
     def _vocabulary(self, public_only: bool) -> dict[int, dict[str, str]]:
         """Every readable word, folded, with its most frequent spelling; by length, as only those of nearly the same
@@ -128,16 +140,15 @@ class Snapshot(ABC, Generic[W]):
     def _spellings(self, public_only: bool, prefix: str) -> dict[str, str]:
         """The readable words that begin so, folded, with their most frequent spelling."""
         found = {folded: (0, shown) for folded, shown in tree_words() if folded.startswith(prefix)}
-        for field in scopes(public_only):
+        for field in self._fields(public_only):
             for folded, shown, frequency in self._terms(f"{field}_words", prefix):
                 found[folded] = max(found.get(folded, (0, "")), (frequency, shown))
         return {folded: shown for folded, (_, shown) in found.items()}
 
 
-def endings(frequencies: Mapping[str, int]) -> list[str]:
-    """Of forms that begin alike, the words that a beginning stands for: the most frequent."""
-    words = (form for form in frequencies if is_readable(form))
-    return sorted(words, key=lambda form: (-frequencies[form], form))[:MAXIMUM_ENDINGS]
+def endings(forms: Iterable[str]) -> list[str]:
+    """Of forms that begin alike, the words that a beginning stands for."""
+    return [form for form in forms if is_readable(form)]
 
 
 def scopes(public_only: bool) -> tuple[str, ...]:

@@ -2,7 +2,10 @@
 
 import errno
 import json
+import zlib
 from bisect import bisect
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -10,34 +13,25 @@ from uuid import UUID
 from tantivy import Document, Index, IndexWriter, Schema, SchemaBuilder
 
 from referral_dir.index.common_text import Change, Entry, KeptTextIndex
-from referral_dir.index.documents import (
-    ALTERNATE_NAME,
-    CONFIRMED_NEED,
-    DESCRIPTION,
-    NAME,
-    ORGANIZATION,
-    PLACE,
-    SUGGESTED_NEED,
-)
-from referral_dir.index.tantivy_search import TantivySnapshot, joined
+from referral_dir.index.tantivy_search import BEGUN_LEVELS, HARD_SPACE, LEVELS, MARKS, TantivySnapshot, plain
+from referral_dir.index.words import GRAM, STEM, stem
 
-HEAP_BYTES: Final = 128_000_000
+# Only as much is used as the new texts need. With room for all of them they become one segment, and a search looks
+# each term up once.
+HEAP_BYTES: Final = 1_000_000_000
 HALF: Final = 64
-# Weights are rounded down to these: each that a form has costs a search one list of documents more. Name's own lie
-# close together, by which a short name comes before a long one.
-LEVELS: Final = (DESCRIPTION, SUGGESTED_NEED, PLACE, CONFIRMED_NEED, ORGANIZATION, ALTERNATE_NAME, NAME,
-                 NAME + 0.2, NAME + 0.3, NAME + 0.5, NAME + 1.0)
 
 
 def _schema() -> Schema:
     builder = SchemaBuilder()
     for field in ("key", "scope"):
         builder.add_text_field(field, stored=True, tokenizer_name="raw", index_option="basic")
-    for field in ("public", "hidden", "public_words", "hidden_words"):
-        builder.add_text_field(field, stored=True, tokenizer_name="whitespace", index_option="basic")
+    for field in ("public", "all", "public_words", "all_words"):
+        builder.add_text_field(field, tokenizer_name="whitespace", index_option="basic")
     for field in ("high", "low"):
         builder.add_unsigned_field(field, stored=True, fast=True)
-    builder.add_bytes_field("stored", stored=True)
+    for field in ("stored", "forms", "words"):
+        builder.add_bytes_field(field, stored=True)
     return builder.build()
 
 
@@ -102,10 +96,11 @@ def _write(index: Index, change: Change) -> None:
 
 def _add_and_delete(index: Index, writer: IndexWriter, change: Change) -> None:
     if change.purge:
-        # tantivy can't be told to merge. Documents taken out and put in again as they were need no analysis.
+        # tantivy can't be told to merge. Documents taken out and put in again need no analysis.
         kept = _snapshot(index).documents_without([*change.gone, *change.replaced])
         writer.delete_all_documents()
         for document in kept:
+            _index(document)
             writer.add_document(document)
     elif change.whole:
         writer.delete_all_documents()
@@ -125,10 +120,40 @@ def _document(entry: Entry) -> Document:
         document.add_unsigned("high", number >> HALF)
         document.add_unsigned("low", number % (1 << HALF))
         document.add_text("scope", entry.scope)
-        document.add_text(entry.scope, " ".join(joined(form, _level(weight)) for form, weight in entry.forms.items()))
-        document.add_text(f"{entry.scope}_words", " ".join(joined(folded, shown) for folded, shown in entry.words))
+        # A stem needs no terms: its words lead to it.
+        document.add_bytes("forms", _packed(MARKS[bisect(LEVELS, weight) - 1] + plain(form)
+                                            for form, weight in entry.forms.items() if form[0] != STEM))
+        document.add_bytes("words", _packed(plain(f"{folded}|{shown}") for folded, shown in entry.words))
+        _index(document)
     return document
 
 
-def _level(weight: float) -> float:
-    return LEVELS[bisect(LEVELS, weight) - 1]
+def _index(document: Document) -> None:
+    """Make a document findable by what is stored of it: by staff, and in public if it is."""
+    scope = document.get_first("scope")
+    if scope:
+        terms = " ".join(map(_terms, _unpacked(document, "forms")))
+        words = " ".join(_unpacked(document, "words"))
+        for audience in ("all", "public") if scope == "public" else ("all",):
+            document.add_text(audience, terms)
+            document.add_text(f"{audience}_words", words)
+
+
+def _unpacked(document: Document, field: str) -> list[str]:
+    text = zlib.decompress(bytes(document.get_first(field) or b"")).decode()
+    return text.split(" ") if text else []
+
+
+def _packed(terms: Iterable[str]) -> bytes:
+    # Level 1: tantivy compresses blocks of documents once more, and this is done for each while importing.
+    return zlib.compress(" ".join(terms).encode(), 1)
+
+
+@lru_cache(maxsize=100_000)
+def _terms(marked: str) -> str:
+    """The terms of a form and its weight, see tantivy_search."""
+    mark, form = marked[0], marked[1:]
+    if form[0] == GRAM:
+        return f"{form}|{form}|{mark}"
+    begun = MARKS[bisect(BEGUN_LEVELS, LEVELS[MARKS.index(mark)]) - 1]
+    return f"{STEM}{plain(stem(form.replace(HARD_SPACE, ' ')))}|{form}|{mark} {begun}{form}"

@@ -103,6 +103,9 @@ class TextIndex(Protocol):
     def suggest(self, prefix: str, *, public_only: bool, limit: int = 8) -> list[str]:
         """Words of the directory that begin like this, the most frequent first."""
 
+    def near(self, word: str, *, public_only: bool, limit: int = 10) -> list[str]:
+        """Words of the directory that may have been meant by one that is in none of its services, nearest first."""
+
 
 def open_text_index(instance: Path, kind: str) -> TextIndex:
     """The text index of this kind, kept under the instance folder. Raises ValueError for a kind that is unknown

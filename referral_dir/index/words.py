@@ -173,6 +173,25 @@ def surfaces(text: str) -> set[tuple[str, str]]:
     return found
 
 
-# Words that a sentence needs and a search does not, in the languages whose lists agree with the others' nouns.
-FILLERS: Final = frozenset(
-    fold(word) for language in ("en", "es", "fr") for word in stoplists[language]) | {"i", "need", "necesito"}
+def _folded(words: str) -> frozenset[str]:
+    return frozenset(fold(word) for word in words.split())
+
+
+# Words that hold a phrase together and may be left out of it. Those that turn its sense round are not among them.
+_STOPPED: Final = frozenset(fold(word) for language in ("en", "es", "fr") for word in stoplists[language])
+_TELLING: Final = _folded("no not without off out myself herself himself themselves sin ni nada pas sans ne plus rien")
+_OTHER_GLUE: Final = _folded(
+    "в у на до з із зі за про для від о об к с из от по і й та и або или чи في من إلى الى على عن مع أو و يا")
+GLUE: Final = (_STOPPED - _TELLING) | _OTHER_GLUE
+
+# Words that a sentence needs and a search does not: these, and those in which people ask for help.
+FILLERS: Final = _STOPPED | _OTHER_GLUE | _folded("""
+    need needs needed want wants wanted help please find get looking look someone somebody anyone where near nearest
+    cant can't dont don't im i'm free would like
+    necesito necesita necesitamos quiero quiere busco buscar buscando ayuda ayudar gratis gratuito gratuita alguien
+    donde cerca favor puedo puede tengo hay
+    besoin cherche chercher veux voudrais aide aider gratuit gratuite quelqu'un où près trouver peux puis faut ai
+    أنا أريد نحن أحتاج أبحث مساعدة مجاني مجانية أين لي هل كيف هذا هذه
+    я мені мене ми нам треба потрібно потрібна потрібен хочу шукаю де допомога допоможіть безкоштовно безкоштовний
+    безкоштовна хто як мій моя моє
+    мне меня мы нужно нужна нужен ищу где помощь помогите бесплатно бесплатный бесплатная кто как мой""")

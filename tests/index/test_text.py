@@ -2,6 +2,7 @@ import random
 import shutil
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,6 +118,41 @@ def test_a_misspelt_synonym_is_corrected_when_a_service_has_the_need(directory: 
     assert ask("abogdo").did_you_mean == "abogado"
 
 
+def test_near_words_come_by_their_distance_and_then_by_how_many_services_hold_them(
+        directory: Directory, ask: Ask, index: TextIndex) -> None:
+    for name in ("Lantern one", "Lantern two", "Lanterns three", "Banterns four", "Réfugiés five"):
+        directory.add(name)
+    ask("one")
+    assert index.near("lanterm", public_only=True) == ["lantern", "lanterns"]
+    assert index.near("lantxrns", public_only=True) == ["lanterns", "lantern", "banterns"]
+    assert index.near("lantxrns", public_only=True, limit=1) == ["lanterns"]
+    assert index.near("REFUGEIS", public_only=True) == ["réfugiés"]
+    assert index.near("lan", public_only=True) == [], "too short to tell what was meant"
+    assert index.near("", public_only=True) == []
+    directory.remove("Lanterns three")
+    ask("one")
+    assert index.near("lanternz", public_only=True) == ["lantern", "banterns"]
+
+
+def test_an_index_that_was_never_built_has_no_near_words(index: TextIndex) -> None:
+    assert index.near("lantern", public_only=False) == []
+
+
+def test_a_word_as_it_was_typed_counts_more_than_another_of_its_stem(directory: Directory, found: Found) -> None:
+    directory.add("Lantern")
+    directory.add("Lanterns")
+    assert found("lanterns ") == ["Lanterns", "Lantern"]
+    assert found("lantern ") == ["Lantern", "Lanterns"]
+
+
+def test_a_beginning_finds_every_word_that_goes_on_from_it(directory: Directory, found: Found, ask: Ask) -> None:
+    for n in range(90):
+        directory.add(f"Lan{chr(ord('a') + n % 26)}{chr(ord('a') + n // 26)} Desk")
+    directory.add("Other Desk", description="A lanyard.")
+    assert ask("lan").total == 91
+    assert found("desk lany")[-1] == "Other Desk", "what begins a name comes before what begins a word of a description"
+
+
 @pytest.mark.parametrize("typed", [
     "", "   ", "\x00\x01\x1f", "!!! ??? ***", "'", "…", "\u200d\u0301", "🙂",
 ])
@@ -206,10 +242,12 @@ def everything_stored(index: TextIndex, tmp_path: Path) -> bytes:
     """The files, and what tantivy holds in them compressed."""
     stored = b"".join(path.read_bytes() for path in (tmp_path / "instance").rglob("*") if path.is_file())
     if (tmp_path / "instance" / "text-index" / "meta.json").exists():
-        fields = ("public", "hidden", "public_words", "hidden_words")
-        terms = [list(index._snapshot._terms(field, "")) for field in fields]
+        fields = ("public", "all", "public_words", "all_words")
+        terms = [index._snapshot._searcher.terms_with_prefix(field, "") for field in fields]
         documents = [document.to_dict() for document in index._snapshot.documents_without([])]
         stored += repr((terms, documents)).encode()
+        stored += b"".join(zlib.decompress(bytes(packed)) for document in documents for field in ("forms", "words")
+                           for packed in document.get(field, ()))
     return stored
 
 
@@ -241,12 +279,14 @@ class TestConfidentialServices:
 
         def everything() -> list[object]:
             hits = [ask(text, public_only=True) for text in texts]
-            return [hits, [index.suggest(prefix, public_only=True) for prefix in prefixes]]
+            near = [index.near(text, public_only=True) for text in texts]
+            return [hits, near, [index.suggest(prefix, public_only=True) for prefix in prefixes]]
 
         before = everything()
         assert ask("fountian", public_only=True).did_you_mean == "fountain"
         assert ask("nightengale").did_you_mean == "nightingale"
         assert index.suggest("nig", public_only=False) == ["nightingale"]
+        assert index.near("nightengale", public_only=False) == ["nightingale"]
         directory.remove("Nightingale Refuge")
         assert ask("nightingale").total == 0
         assert everything() == before
@@ -383,7 +423,7 @@ class TestStoredIndex:
         with reading(store) as session:
             refresh_text(session, index)
             with monkeypatch.context() as patch:
-                patch.setattr(type(index._snapshot), "_terms", lambda self, _field, _prefix: self._searcher.search(
+                patch.setattr(type(index._snapshot), "_term", lambda self, _field, _term: self._searcher.search(
                     tantivy.Query.all_query(), limit=0))
                 with pytest.raises(IndexDamaged, match="is damaged"):
                     index.search(TextQuery("desk"))

@@ -1,0 +1,107 @@
+"""A query in any language of the pages finds services that are described in another."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from invented_directory import Directory
+
+from referral_dir.desk.find import Indexes, search_services
+from referral_dir.domain.needs import meets
+from referral_dir.index.asked import asked_needs, met
+from referral_dir.index.match import MatchIndex
+from referral_dir.index.text import TextIndex, open_text_index
+from referral_dir.interop.importing import import_directory
+from referral_dir.interop.records import identify
+from referral_dir.store import Base, Store, make_engine, reading
+from referral_dir.store.crypto import KeyRing
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LABELS = Path(__file__).resolve().parents[2] / "benchmarks" / "judged" / "labels.json"
+WORDS = [("comida", "basic.food"), ("مأوى", "shelter"), ("abogado", "legal"), ("юрист", "legal"),
+         ("logement", "shelter")]
+Search = Callable[[str], tuple[list[str], str | None]]
+
+
+@pytest.fixture
+def search(store: Store, directory: Directory, index: TextIndex) -> Search:
+    """The names that the desk's search finds, best first, and what it read the words as."""
+
+    def names(text: str) -> tuple[list[str], str | None]:
+        with reading(store) as session:
+            answer = search_services(session, Indexes(MatchIndex(), index), None, text, NOW)
+        return [found.candidate.name for found in answer.found], answer.did_you_mean
+
+    return names
+
+
+@pytest.mark.parametrize(("word", "need"), WORDS)
+def test_a_word_finds_the_services_of_its_need_by_labels_and_synonyms(
+        word: str, need: str, directory: Directory, found: Callable[..., list[str]]) -> None:
+    directory.add("Lighthouse desk", needs=("legal",), description="Advice on rights, by appointment.")
+    directory.add("Harbour rooms", suggested=("shelter.emergency",), description="Beds for the night.")
+    directory.add("Corner kitchen", needs=("basic.food",), description="Soup at noon.")
+    expected = {"legal": "Lighthouse desk", "shelter": "Harbour rooms", "basic.food": "Corner kitchen"}
+    assert found(word) == [expected[need]]
+
+
+@pytest.mark.parametrize("sentence", [
+    "She has nowhere to sleep tonight", "no tengo donde dormir", "je ne sais pas où dormir", "أين أجد مكان للنوم",
+    "немає де ночувати", "негде переночевать"])
+def test_a_sentence_finds_the_service_of_the_need_that_it_speaks_of(sentence: str, directory: Directory,
+                                                                    search: Search) -> None:
+    directory.add("Harbour rooms", needs=("shelter.emergency",), description="Beds, every evening from six.")
+    directory.add("Night school", needs=("education",), description="Courses for those who have to work by day.")
+    assert search(sentence)[0][0] == "Harbour rooms"
+
+
+def test_a_misspelled_word_finds_what_the_corrected_one_does_and_says_so(directory: Directory, search: Search) -> None:
+    directory.add("Lighthouse desk", needs=("legal",), description="Advice on rights.")
+    assert search("abogdo") == (["Lighthouse desk"], "abogado")
+    assert search("abogado") == (["Lighthouse desk"], None)
+
+
+def test_who_is_named_comes_before_who_meets_the_need(directory: Directory, search: Search) -> None:
+    directory.add("Doctor Moth Bookshop", description="Old books.")
+    directory.add("Harbour clinic", needs=("medical.general",), description="Every doctor is a volunteer.")
+    assert search("doctor moth")[0][0] == "Doctor Moth Bookshop"
+    assert search("doctor")[0] == ["Harbour clinic", "Doctor Moth Bookshop"]
+
+
+def test_of_two_phrases_the_longer_says_what_is_asked() -> None:
+    assert [set(a.needs) for a in asked_needs("copy of my birth certificate")] == [{"documents"}]
+    assert asked_needs("the colour of the harbour") == ()
+    assert asked_needs("hospitl") == ()
+    assert any("medical" in a.needs for a in asked_needs("hospitl", {"hospitl"}))
+
+
+def test_a_need_is_met_by_itself_or_a_child_and_half_by_its_parent() -> None:
+    asked = asked_needs("asylum")
+    assert (met(asked, {"legal.immigration"}), met(asked, {"legal"}), met(asked, {"work"})) == (1.0, 0.5, 0.0)
+    assert met((), {"legal"}) == 0.0
+
+
+@pytest.fixture(scope="module")
+def miami(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterator[Store]:
+    engine = make_engine(f"sqlite:///{tmp_path_factory.mktemp('miami')}/directory.db")
+    Base.metadata.create_all(engine)
+    store = Store(engine, KeyRing((("test", b"k" * 32),)))
+    import_directory(store, shared_data / "open211-miami-hsds1", now=NOW)
+    yield store
+    engine.dispose()
+
+
+def test_five_words_find_food_shelter_and_lawyers_in_an_english_directory(miami: Store, tmp_path: Path,
+                                                                          kind: str) -> None:
+    labels = json.loads(LABELS.read_text(encoding="utf-8"))["miami"]
+    offered = {identify("open211-miami-hsds1", "service", key): own["main"] + own["also"]
+               for key, own in labels.items()}
+    indexes = Indexes(MatchIndex(), open_text_index(tmp_path, kind))
+    with reading(miami) as session:
+        for word, need in WORDS:
+            answer = search_services(session, indexes, None, word, NOW, public=True)
+            ids = [each.candidate.service_id for each in answer.found[:5]]
+            right = sum(meets(offered.get(service_id, ()), need) for service_id in ids)
+            assert right >= 4, f"{word}: {right} of the first five were read to be of {need}"
