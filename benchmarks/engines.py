@@ -1,5 +1,6 @@
 """What every engine of the match benchmark offers, ours, and the answer by brute force."""
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -51,7 +52,7 @@ class Ours:
         taken = clock() - started
         index = MatchIndex()
         index._columns, index._position = columns, Position(1)
-        return cls(index, taken, columns.bytes_per_row + tables_bytes(world) / len(world))
+        return cls(index, taken, columns.bytes_per_row + size_of(columns.tables) / len(world))
 
     def ask(self, need: Need) -> Answer:
         found = self.index.propose(need, NOW, matches=SHOWN, near_misses=0)
@@ -86,9 +87,23 @@ def tables_of(world: World) -> Tables:
     return tables
 
 
-def tables_bytes(world: World) -> int:
-    """A generous estimate of what the shared tables hold: a kilobyte for each entry."""
-    return 1000 * (len(world.language_sets) + len(world.profile_list))
+def size_of(tables: Any) -> int:
+    """Bytes of the tables and of all that they hold, each object once."""
+    seen: set[int] = set()
+    waiting, total = [tables], 0
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        total += sys.getsizeof(each)
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, (list, tuple, set, frozenset)):
+            waiting += each
+        else:
+            waiting += getattr(each, "__dict__", {}).values()
+    return total
 
 
 def brute_force(world: World, need: Need, now: datetime = NOW) -> Answer:

@@ -160,7 +160,7 @@ def measure(folder: Path) -> tuple[dict[str, Any], dict[str, Answers]]:
     return {"services labelled": {name: len(own) for name, own in labels.items()},
             "queries": len(queries),
             "search": {" ".join(group): {"queries": len(groups[group]), **{m: asdict(i) for m, i in own.items()}}
-                       for group, own in grouped(groups).items()},
+                       for group, own in sorted(grouped(groups).items())},
             "suggestions": _suggestions(labels, answers, halves=folder == JUDGED)}, answers
 
 

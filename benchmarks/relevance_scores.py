@@ -127,8 +127,9 @@ def grouped(outcomes: Mapping[tuple[str, ...], Sequence[Outcome]]) -> dict[tuple
     """Every group's means with intervals, by measure. A measure that no query of the group has is left out."""
     table = {}
     for group, own in outcomes.items():
-        measures = {"ndcg@10": [o.ndcg for o in own], "success@3": [o.success for o in own],
-                    "nothing useful": [o.nothing for o in own], "judged@10": [o.judged for o in own]}
+        measures: dict[str, list[float | None]] = {
+            "ndcg@10": [o.ndcg for o in own], "success@3": [o.success for o in own],
+            "nothing useful": [o.nothing for o in own], "judged@10": [o.judged for o in own]}
         known = {name: [v for v in values if v is not None] for name, values in measures.items()}
         table[group] = {name: interval(values) for name, values in known.items() if values}
     return table
