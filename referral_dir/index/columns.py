@@ -165,12 +165,13 @@ class Columns:
         starts, ends = self.data["key"][:self.sorted].searchsorted(grid.stretches(latitude, longitude, radius_km))
         needs = self.data["needs"]
         lengths = ends - starts
-        total = int(lengths.sum())
+        until = lengths.cumsum()
+        total = int(until[-1])
         if not total:
             return NO_ROWS
         if total < FEW:
             # One gather costs less than a call per stretch.
-            rows: Rows = np.arange(total) + (ends - lengths.cumsum()).repeat(lengths)
+            rows: Rows = np.arange(total) + (ends - until).repeat(lengths)
             wanted: Rows = rows[(needs[rows] & mask).nonzero()[0]]
             return wanted
         found = [np.flatnonzero(needs[start:end] & mask) + start

@@ -102,26 +102,26 @@ def possible_few(question: Question, rows: Rows, allowed_unmet: int, *, interpre
 
 def rank_few(question: Question, few: Few, allowed_unmet: int) -> Ranked | None:
     """See Question.judged. None where a service is at several places: those must be seen together."""
-    need, c, units = question.need, question.columns, question.tables.units
+    need, data, units = question.need, question.columns.data, question.tables.units
     here, radius_km = (need.place.latitude, need.place.longitude), need.radius_km
     reach_km = need.reach_km if allowed_unmet else radius_km
     country, covering = question.tables.areas.unplaced(need.place.country), question.covering
     people = max(1, need.household)
     found: list[tuple[int, float, int, int, float, bool]] = []
     for row, level, unmet_before, unknown_before in zip(*few, strict=True):
-        if c["several"][row]:
+        if data["several"][row]:
             return None
-        key, area, unit = int(c["key"][row]), int(c["areas"][row]), int(c["unit"][row])
+        key, area, unit = int(data["key"][row]), int(data["areas"][row]), int(data["unit"][row])
         placed = key != grid.NOWHERE
-        distance = round(haversine_km(*here, int(c["latitude"][row]) / STEPS_PER_DEGREE,
+        distance = round(haversine_km(*here, int(data["latitude"][row]) / STEPS_PER_DEGREE,
                                       grid.longitude(key) / STEPS_PER_DEGREE), 1) if placed else NOT_NEAR
         everywhere = area in covering
         if not (distance <= reach_km or everywhere or area in country):
             continue
         too_far = placed and distance > radius_km and not everywhere
-        age, shelf_life = question.moment - int(c["updated"][row]), int(units.shelf_life[unit])
+        age, shelf_life = question.moment - int(data["updated"][row]), int(units.shelf_life[unit])
         fresh = unit != 0 and LATEST_MICROSECONDS <= age <= shelf_life
-        enough = bool(c["available"][row] >= (people if units.is_bed[unit] else 1))
+        enough = bool(data["available"][row] >= (people if units.is_bed[unit] else 1))
         unmet = unmet_before + too_far + (fresh and not enough)
         if unmet > allowed_unmet:
             continue
@@ -131,14 +131,14 @@ def rank_few(question: Question, few: Few, allowed_unmet: int) -> Ranked | None:
         elif not placed:
             nearness = PLACE_UNKNOWN_NEARNESS
         unknown = unknown_before + (not placed and not everywhere) + (not fresh) + _IS_ASKED[level]
-        score = _NEEDS * _needs_fit(question, int(c["needs"][row]), int(c["confirmed"][row]))
+        score = _NEEDS * _needs_fit(question, int(data["needs"][row]), int(data["confirmed"][row]))
         score += _DISTANCE * nearness
         score += _LANGUAGE * _LANGUAGE_FITS[level]
         score += _CAPACITY * _CAPACITY_FITS[2 * (unit != 0) + 2 * fresh + enough]
         if unit:
             score += _FRESHNESS * 0.5 ** max(0.0, age / shelf_life)
         score = round(max(0.0, score - UNKNOWN_COST * unknown), 4)
-        found.append((unmet, -score, int(c["high"][row]), int(c["low"][row]), distance, too_far))
+        found.append((unmet, -score, int(data["high"][row]), int(data["low"][row]), distance, too_far))
     found.sort()
     every = tuple([proposed(high, low, distance, -score) for _, score, high, low, distance, _ in found])
     total = sum([unmet == 0 for unmet, *_ in found])

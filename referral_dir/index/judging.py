@@ -7,6 +7,7 @@ are allowed is dropped as soon as that is known.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ class Question:
     def __init__(self, columns: Columns, need: Need, now: datetime) -> None:
         self.columns, self.tables, self.need, self.now = columns, columns.tables, need, now
         self.masks = [int(need_mask(codes)) for codes in need.needs.values()]
-        self.any_need = need_mask(frozenset().union(*need.needs.values()))
+        self.any_need = np.uint64(reduce(or_, self.masks, 0))
         self.moment = microseconds(now.astimezone(UTC))
         covering = self.tables.areas.covering(need.place)
         self.covering = covering
@@ -181,13 +182,14 @@ class Question:
     def possible(self, rows: Rows, allowed_unmet: int, *, interpreted: bool) -> Possible:
         """Those of the rows that speak and take the person, with what is unmet and unknown so far."""
         spoken = self._spoken(rows, interpreted)
-        unmet = (spoken == _NO).astype(np.int32)
         if not allowed_unmet:
-            kept = (unmet == 0).nonzero()[0]
-            rows, spoken, unmet = rows[kept], spoken[kept], unmet[kept]
+            kept = (spoken != _NO).nonzero()[0]
+            rows, spoken = rows[kept], spoken[kept]
         profile = self.columns["profile"][rows]
         told = self._told(profile)
-        unmet += told & COUNT_MASK
+        unmet = told & COUNT_MASK
+        if allowed_unmet:
+            unmet += spoken == _NO
         kept = (unmet <= allowed_unmet).nonzero()[0]
         return Possible(rows[kept], spoken[kept], unmet[kept], self._untold(profile[kept], told[kept]))
 

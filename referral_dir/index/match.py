@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -38,8 +37,7 @@ SAVE_AFTER: Final = 1_000
 BUILD_STEP: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """What to load. `wider_km` is the distance of the nearest service that is only too far away."""
 
     matches: tuple[Proposed, ...]
