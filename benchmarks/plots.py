@@ -19,9 +19,13 @@ COLOURS: Final = ("#0b5", "#06c", "#69c", "#c50", "#c9a", "#777")
 
 
 def draw(run: Callable[[str, int], dict[str, Any]], say: Callable[[str], None]) -> None:
-    """Measure every size, keep the numbers beside the pictures, and draw."""
-    measured = {kind: {str(size): run(kind, size) for size in sizes} for kind, sizes in SIZES.items()}
-    MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    """Measure the sizes that docs/benchmarks.json does not hold yet (without it: all, in about an hour), and draw."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    for kind, sizes in SIZES.items():
+        for size in sizes:
+            if str(size) not in measured.setdefault(kind, {}):
+                measured[kind][str(size)] = run(kind, size)
+                MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     for kind, by_size in measured.items():
         lines: dict[str, list[tuple[int, float, float]]] = {}
         for size, result in by_size.items():

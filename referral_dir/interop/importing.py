@@ -1,7 +1,9 @@
 """`referral-dir import`: find out what a path is, read it, and write it in one transaction."""
 
+import gc
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -44,14 +46,15 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
         report = ImportReport(source or (unhcr.SOURCE if kind == "unhcr-geojson" else name), kind, dry_run)
         progress("reading")
         try:
-            source_records = read(path, kind, report, now)
+            with _without_collecting():
+                source_records = read(path, kind, report, now)
         except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             raise ImportRefused(f"{name} is not of the shape of {kind} ({type(error).__name__}): check the format") \
                 from error
         finally:
             forget_json()
     try:
-        with transaction(store) as session:
+        with _without_collecting(), transaction(store) as session:
             progress("placing")
             confidential = import_queries.confidential_ids(session)
             for record in source_records:
@@ -76,6 +79,18 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
     except _DryRun:
         pass
     return report
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Millions of records live until the end: to look for garbage among them again and again is time lost."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def detect(path: Path) -> str:

@@ -237,10 +237,9 @@ class Writer:
         given = {i: r.eligibility for i, r in services.items()
                  if r.eligibility is not None and i in self.ids["service"]}
         present = import_queries.eligibility_by_service(self.session, list(given))
-        for service_id, rules in given.items():
-            if present.get(service_id, set()) != set(rules):
-                import_queries.replace_eligibility(self.session, service_id, sorted(set(rules)))
-                self.changed[service_id] = None
+        new = {i: set(rules) for i, rules in given.items() if present.get(i, set()) != set(rules)}
+        import_queries.replace_eligibility(self.session, new)
+        self.changed |= dict.fromkeys(new)
 
     def _seal(self, secrets: dict[UUID, secret_queries.Secret]) -> None:
         known = secret_queries.open_many(self.session, list(secrets))

@@ -1,6 +1,6 @@
 """Bulk reads and writes for imports, by table name."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -125,10 +125,16 @@ def eligibility_by_service(session: Session, ids: Sequence[UUID]) -> dict[UUID, 
     return found
 
 
-def replace_eligibility(session: Session, service_id: UUID, rules: Sequence[tuple[str, str, str]]) -> None:
-    """These rules instead of all that were there."""
-    session.execute(delete(Eligibility).where(Eligibility.service_id == service_id))
-    session.add_all([Eligibility(service_id=service_id, criterion=c, code=code, effect=e) for c, code, e in rules])
+def replace_eligibility(session: Session, rules: Mapping[UUID, Collection[tuple[str, str, str]]]) -> None:
+    """For each service these (criterion, code, effect) instead of all that were there."""
+    ids = list(rules)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start:start + CHUNK]
+        session.execute(delete(Eligibility).where(Eligibility.service_id.in_(chunk)))
+        rows = [{"service_id": service_id, "criterion": criterion, "code": code, "effect": effect}
+                for service_id in chunk for criterion, code, effect in sorted(rules[service_id])]
+        if rows:
+            session.execute(insert(Eligibility), rows)
 
 
 def remove_stale_children(session: Session, source: str, service_ids: Sequence[UUID],
