@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import update
 
+from benchmarks.import_bench import KEYS, empty_store
 from referral_dir.desk import find
 from referral_dir.desk.opening_up import open_indexes
-from referral_dir.store.crypto import KeyRing
-from referral_dir.store.db import Store, make_engine, migrate, transaction
+from referral_dir.store.db import Store, make_engine, transaction
 from referral_dir.store.directory import (
     Location,
     Organization,
@@ -30,17 +30,15 @@ from referral_dir.store.records import service_changed
 WRITES: Final = 10_000
 BYSTANDERS: Final = 50
 MIAMI: Final = (25.7743, -80.1937)
-KEYS: Final = KeyRing((("bench", b"k" * 32),))
 SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def run(writes: int, say: Any) -> dict[str, Any]:
     """How many of the writes were not seen by the next match of the other process, on SQLite."""
     with tempfile.TemporaryDirectory(prefix="referral-bench-") as folder:
-        url = f"sqlite:///{folder}/directory.db"
-        engine = make_engine(url)
-        migrate(engine)
-        engine.dispose()
+        store = empty_store(Path(folder))
+        url = store.engine.url.render_as_string(hide_password=False)
+        store.engine.dispose()
         say(f"writing {writes:,} times in one process, matching after each in another")
         started = time.perf_counter()
         stale = count_stale(url, Path(folder), writes)
