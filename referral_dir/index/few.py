@@ -1,9 +1,11 @@
 """The rules of `judging.py` for a few rows, one at a time.
 
-Most questions leave a handful of rows once language and eligibility are asked; for those, Python's own arithmetic takes
-a fraction of what a hundred calls of NumPy do. A property test holds both equal to the plain rules.
+Most questions leave a handful of rows once place and need are asked; for those, Python's own arithmetic takes a
+fraction of what a hundred calls of NumPy do. A property test holds both equal to the plain rules.
 """
 
+import struct
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -12,14 +14,13 @@ from referral_dir.domain.matching import SUGGESTED_FIT, UNKNOWN_COST, WEIGHTS
 from referral_dir.domain.reach import HALF_DISTANCE_KM, PLACE_UNKNOWN_NEARNESS, REMOTE_NEARNESS
 from referral_dir.domain.tongues import Fluency
 from referral_dir.index import grid
-from referral_dir.index.columns import Rows
+from referral_dir.index.columns import RECORD
 from referral_dir.index.judging import (
     CAPACITY_FITS,
     IS_ASKED,
     IS_WANTING,
     LANGUAGE_FITS,
     LATEST_MICROSECONDS,
-    Possible,
     Question,
 )
 from referral_dir.index.profiles import COUNT_MASK, SPOKEN, UNKNOWN
@@ -27,6 +28,8 @@ from referral_dir.index.tables import INTERPRETED
 
 FEW: Final = 24
 NOT_NEAR: Final = float("inf")
+# columns.RECORD as the standard library reads it.
+_RECORD: Final = struct.Struct("@" + "".join(RECORD[name].char for name in RECORD.names or ()))
 _NEEDS, _DISTANCE, _LANGUAGE, _CAPACITY, _FRESHNESS = (
     WEIGHTS[name] for name in ("needs", "distance", "language", "capacity", "freshness"))
 _LANGUAGE_FITS, _CAPACITY_FITS = LANGUAGE_FITS.tolist(), CAPACITY_FITS.tolist()
@@ -51,18 +54,12 @@ class Ranked(NamedTuple):
     wider_km: float | None
 
 
+NOTHING: Final = Ranked((), (), 0, None)
+
+
 def proposed(high: int, low: int, distance_km: float, score: float) -> Proposed:
     """A service by the halves of its id; an infinite distance is none."""
     return Proposed(UUID(int=high << 64 | low), None if distance_km == NOT_NEAR else distance_km, score)
-
-
-class Few(NamedTuple):
-    """As judging.Possible, in lists."""
-
-    rows: list[int]
-    spoken: list[int]
-    unmet: list[int]
-    unknown: list[int]
 
 
 def is_plain(question: Question) -> bool:
@@ -70,59 +67,59 @@ def is_plain(question: Question) -> bool:
     return not (question.is_wary or question.need.open_now or question.need.open_by is not None)
 
 
-def few_of(possible: Possible) -> Few:
-    """The rows in lists."""
-    return Few(*(values.tolist() for values in possible))
+def rank_few(question: Question, rows: Iterable[int], allowed_unmet: int, matches: int, near_misses: int, *,
+             interpreted: bool) -> Ranked | None:
+    """See Question.possible and Question.judged; at most so many matches and near misses.
 
-
-def possible_few(question: Question, rows: Rows, allowed_unmet: int, *, interpreted: bool) -> Few:
-    """See Question.possible."""
-    c, profiles = question.columns, question.tables.profiles
-    answers = [question.tables.languages.answers(code) for code in question.need.languages]
-    verdicts = [profiles.verdict(each) for each in question.asked()]
-    found = Few([], [], [], [])
-    for row, tongues, profile in zip(rows.tolist(), c["languages"][rows].tolist(), c["profile"][rows].tolist(),
-                                     strict=True):
-        level = max([int(answer[tongues]) for answer in answers], default=_DIRECT)
-        if _IS_WANTING[level] and (interpreted or profiles.own_interpretation[profile]):
-            level = INTERPRETED
+    None where a service is at several places: those must be seen together.
+    """
+    need, columns, tables = question.need, question.columns, question.tables
+    answers = [tables.languages.answers(code).data for code in need.languages]
+    verdicts = [tables.profiles.verdict(each).data for each in question.asked()]
+    own, in_words = tables.profiles.own_interpretation.data, tables.profiles.text.data
+    lives, is_bed = tables.units.shelf_life.data, tables.units.is_bed.data
+    latitude, longitude, radius_km = need.place.latitude, need.place.longitude, need.radius_km
+    reach_km = need.reach_km if allowed_unmet else radius_km
+    country, covering = tables.areas.unplaced(need.place.country), question.covering
+    people, moment = max(1, need.household), question.moment
+    keys, offers, tongues, profiles = (columns.views[name] for name in ("key", "needs", "languages", "profile"))
+    found: list[tuple[int, float, int, int, float, bool]] = []
+    for row in rows:
+        profile, level = profiles[row], _DIRECT
+        if answers:
+            level = max([answer[tongues[row]] for answer in answers])
+            if _IS_WANTING[level] and (interpreted or own[profile]):
+                level = INTERPRETED
         unmet = int(level == _NO)
         if unmet > allowed_unmet:
             continue
-        told = sum([int(verdict[profile]) for verdict in verdicts])
+        told = 0
+        for verdict in verdicts:
+            told += verdict[profile]
         unmet += told & COUNT_MASK
         if unmet > allowed_unmet:
             continue
-        found.rows.append(row)
-        found.spoken.append(level)
-        found.unmet.append(unmet)
-        found.unknown.append((told // UNKNOWN & COUNT_MASK) + bool(told < SPOKEN and profiles.text[profile]))
-    return found
-
-
-def rank_few(question: Question, few: Few, allowed_unmet: int) -> Ranked | None:
-    """See Question.judged. None where a service is at several places: those must be seen together."""
-    need, data, units = question.need, question.columns.data, question.tables.units
-    here, radius_km = (need.place.latitude, need.place.longitude), need.radius_km
-    reach_km = need.reach_km if allowed_unmet else radius_km
-    country, covering = question.tables.areas.unplaced(need.place.country), question.covering
-    people = max(1, need.household)
-    found: list[tuple[int, float, int, int, float, bool]] = []
-    for row, level, unmet_before, unknown_before in zip(*few, strict=True):
-        if data["several"][row]:
+        high, low, confirmed, _, updated, north, _, _, area, _, available, unit, several = _RECORD.unpack_from(
+            columns.raw, row * _RECORD.size)
+        if several:
             return None
-        key, area, unit = int(data["key"][row]), int(data["areas"][row]), int(data["unit"][row])
+        key, needs = keys[row], offers[row]
         placed = key != grid.NOWHERE
-        distance = round(haversine_km(*here, int(data["latitude"][row]) / STEPS_PER_DEGREE,
-                                      grid.longitude(key) / STEPS_PER_DEGREE), 1) if placed else NOT_NEAR
+        distance = NOT_NEAR
+        if placed:
+            distance = round(haversine_km(latitude, longitude, north / STEPS_PER_DEGREE,
+                                          grid.longitude(key) / STEPS_PER_DEGREE), 1)
         everywhere = area in covering
         if not (distance <= reach_km or everywhere or area in country):
             continue
         too_far = placed and distance > radius_km and not everywhere
-        age, shelf_life = question.moment - int(data["updated"][row]), int(units.shelf_life[unit])
-        fresh = unit != 0 and LATEST_MICROSECONDS <= age <= shelf_life
-        enough = bool(data["available"][row] >= (people if units.is_bed[unit] else 1))
-        unmet = unmet_before + too_far + (fresh and not enough)
+        fresh = enough = False
+        shelf_life = age = 0
+        if unit:
+            age, shelf_life = moment - updated, lives[unit]
+            fresh = LATEST_MICROSECONDS <= age <= shelf_life
+            enough = available >= (people if is_bed[unit] else 1)
+        unmet += too_far + (fresh and not enough)
         if unmet > allowed_unmet:
             continue
         nearness = 1 / (1 + distance / HALF_DISTANCE_KM)
@@ -130,24 +127,31 @@ def rank_few(question: Question, few: Few, allowed_unmet: int) -> Ranked | None:
             nearness = max(REMOTE_NEARNESS, nearness)
         elif not placed:
             nearness = PLACE_UNKNOWN_NEARNESS
-        unknown = unknown_before + (not placed and not everywhere) + (not fresh) + _IS_ASKED[level]
-        score = _NEEDS * _needs_fit(question, int(data["needs"][row]), int(data["confirmed"][row]))
+        unknown = ((told // UNKNOWN & COUNT_MASK) + bool(told < SPOKEN and in_words[profile])
+                   + (not placed and not everywhere) + (not fresh) + _IS_ASKED[level])
+        score = _NEEDS * _needs_fit(question.masks, needs, confirmed)
         score += _DISTANCE * nearness
         score += _LANGUAGE * _LANGUAGE_FITS[level]
         score += _CAPACITY * _CAPACITY_FITS[2 * (unit != 0) + 2 * fresh + enough]
         if unit:
             score += _FRESHNESS * 0.5 ** max(0.0, age / shelf_life)
         score = round(max(0.0, score - UNKNOWN_COST * unknown), 4)
-        found.append((unmet, -score, int(data["high"][row]), int(data["low"][row]), distance, too_far))
+        found.append((unmet, -score, high, low, distance, too_far))
+    if not found:
+        return NOTHING
     found.sort()
-    every = tuple([proposed(high, low, distance, -score) for _, score, high, low, distance, _ in found])
-    total = sum([unmet == 0 for unmet, *_ in found])
+    total = sum([not each[0] for each in found])
+    every = [proposed(high, low, distance, -score) for _, score, high, low, distance, _ in (
+        *found[:min(total, matches)], *found[total:total + near_misses])]
     wider = min([distance for unmet, *_, distance, too_far in found if too_far and unmet == 1], default=None)
-    return Ranked(every[:total], every[total:], total, wider)
+    return Ranked(tuple(every[:total]), tuple(every[min(total, matches):]), total, wider)
 
 
-def _needs_fit(question: Question, offered: int, confirmed: int) -> float:
-    masks = question.masks
-    sure = sum([confirmed & mask != 0 for mask in masks])
-    maybe = sum([offered & mask != 0 for mask in masks]) - sure
+def _needs_fit(masks: list[int], offered: int, confirmed: int) -> float:
+    sure = maybe = 0
+    for mask in masks:
+        if confirmed & mask:
+            sure += 1
+        elif offered & mask:
+            maybe += 1
     return (sure + SUGGESTED_FIT * maybe) / len(masks)

@@ -28,7 +28,7 @@ from referral_dir.domain.need import Need, Verdict
 from referral_dir.domain.reach import HALF_DISTANCE_KM, PLACE_UNKNOWN_NEARNESS, REMOTE_NEARNESS
 from referral_dir.domain.tongues import FIT, Fluency
 from referral_dir.index import grid
-from referral_dir.index.columns import NO_ROWS, Columns, Rows, folded, microseconds, need_mask
+from referral_dir.index.columns import NO_NEED, NO_ROWS, Columns, Rows, folded, microseconds, need_mask
 from referral_dir.index.profiles import COUNT_MASK, SPOKEN, UNKNOWN, Asked
 from referral_dir.index.tables import INTERPRETED, SILENT
 
@@ -85,31 +85,38 @@ class Question:
         self.columns, self.tables, self.need, self.now = columns, columns.tables, need, now
         self.masks = [int(need_mask(codes)) for codes in need.needs.values()]
         self.any_need = np.uint64(reduce(or_, self.masks, 0))
+        self.voices = columns.voices if need.languages else NO_NEED
+        self.mask = self.any_need | self.voices
         self.moment = microseconds(now.astimezone(UTC))
         covering = self.tables.areas.covering(need.place)
         self.covering = covering
         self.is_wary = bool(need.excluded_organizations or need.excluded_communities or need.excluded_areas
                             or need.declined)
-        self._everywhere = np.zeros(len(self.tables.areas.values), dtype=bool)
-        self._everywhere[covering] = True
+        if covering:
+            self._everywhere = np.zeros(len(self.tables.areas.values), dtype=bool)
+            self._everywhere[covering] = True
 
     def reachable(self, reach_km: float) -> tuple[Rows, Rows]:
         """Rows for one of the needs that may be in reach, and those of interpreters; of one service there may be
         several."""
         c, place = self.columns, self.need.place
-        voices = c.lends_voice if self.need.languages and c.lends_voice & c.every_need else np.uint64(0)
-        mask = self.any_need | voices
-        near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, mask)
-        groups = [near[~self.everywhere(near)] if self.covering else near]
-        elsewhere = [*self.covering, *self.tables.areas.unplaced(place.country)]
-        if elsewhere:
-            groups.append(c.elsewhere(elsewhere, mask))
-        if c.count > c.sorted:
-            groups.append(c.added(mask))
+        near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, self.mask)
+        groups = [near[~self.everywhere(near)] if self.covering else near, *self.placeless()]
         rows = np.concatenate(groups) if len(groups) > 1 else groups[0]
-        if not voices:
+        if not self.voices:
             return rows, NO_ROWS
-        return rows[(c["needs"][rows] & self.any_need).nonzero()[0]], rows[(c["confirmed"][rows] & voices).nonzero()[0]]
+        return (rows[(c["needs"][rows] & self.any_need).nonzero()[0]],
+                rows[(c["confirmed"][rows] & self.voices).nonzero()[0]])
+
+    def placeless(self) -> list[Rows]:
+        """Rows that are found by area, and those that are not sorted in by place yet."""
+        c, groups = self.columns, []
+        elsewhere = [*self.covering, *self.tables.areas.unplaced(self.need.place.country)]
+        if elsewhere:
+            groups.append(c.elsewhere(elsewhere, self.mask))
+        if c.count > c.sorted:
+            groups.append(c.added(self.mask))
+        return groups
 
     def _is_offered(self, rows: Rows, distance: Floats, everywhere: Flags, reach_km: float) -> Flags:
         """The hard rules, for the nearest row of each service."""
@@ -174,6 +181,8 @@ class Question:
 
     def everywhere(self, rows: Rows) -> Flags:
         """Whether they serve the place wherever they are."""
+        if not self.covering:
+            return np.zeros(len(rows), dtype=bool)
         found: Flags = self._everywhere[self.columns["areas"][rows]]
         return found
 

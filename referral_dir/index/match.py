@@ -19,7 +19,7 @@ from referral_dir.domain.matching import MAXIMUM_UNMET
 from referral_dir.domain.need import Candidate, Need
 from referral_dir.index import snapshot
 from referral_dir.index.columns import Columns, Rows
-from referral_dir.index.few import FEW, Proposed, Ranked, few_of, is_plain, possible_few, proposed, rank_few
+from referral_dir.index.few import FEW, NOTHING, Proposed, Ranked, is_plain, proposed, rank_few
 from referral_dir.index.interpreters import lend
 from referral_dir.index.judging import Flags, Judged, Question
 from referral_dir.store.candidates import active_ids, load_candidates
@@ -90,11 +90,8 @@ class MatchIndex:
             reach_km, allowed = (need.reach_km, MAXIMUM_UNMET) if near_misses else (need.radius_km, 0)
             rows, voices = question.reachable(reach_km)
             lent = lend(question, voices) if len(voices) else ()
-            ranked = _few(question, rows, allowed, interpreted=bool(lent)) if len(rows) <= FEW else None
-            if ranked is None:
-                ranked = _many(question, rows, reach_km, allowed, matches, near_misses, interpreted=bool(lent))
-            return Proposal(ranked.matches[:matches], ranked.near_misses[:near_misses], lent, ranked.total,
-                            ranked.wider_km)
+            ranked = _rank(question, rows, reach_km, allowed, matches, near_misses, interpreted=bool(lent))
+            return Proposal(ranked.matches, ranked.near_misses, lent, ranked.total, ranked.wider_km)
 
     def _catch_up(self, session: Session, newest: Position) -> None:
         late = False
@@ -135,19 +132,20 @@ def _everything(session: Session) -> Iterator[Candidate]:
         yield from load_candidates(session, ids[start:start + BUILD_STEP])
 
 
-def _few(question: Question, rows: Rows, allowed: int, *, interpreted: bool) -> Ranked | None:
-    if not is_plain(question):
-        return None
-    return rank_few(question, possible_few(question, rows, allowed, interpreted=interpreted), allowed)
-
-
-def _many(question: Question, rows: Rows, reach_km: float, allowed: int, matches: int, near_misses: int, *,
+def _rank(question: Question, rows: Rows, reach_km: float, allowed: int, matches: int, near_misses: int, *,
           interpreted: bool) -> Ranked:
-    possible = question.possible(rows, allowed, interpreted=interpreted)
-    if len(possible.rows) <= FEW and is_plain(question):
-        ranked = rank_few(question, few_of(possible), allowed)
+    if not len(rows):
+        return NOTHING
+    plain = is_plain(question)
+    possible = None
+    if not plain or len(rows) > FEW:
+        possible = question.possible(rows, allowed, interpreted=interpreted)
+        rows = possible.rows
+    if plain and len(rows) <= FEW:
+        ranked = rank_few(question, rows.tolist(), allowed, matches, near_misses, interpreted=interpreted)
         if ranked is not None:
             return ranked
+    possible = possible or question.possible(rows, allowed, interpreted=interpreted)
     columns, judged = question.columns, question.judged(possible, reach_km, allowed)
     met = judged.unmet == 0
     far = judged.distance[judged.too_far & (judged.unmet == 1)]

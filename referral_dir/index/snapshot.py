@@ -19,25 +19,26 @@ import numpy as np
 from referral_dir.domain.need import ServedArea
 from referral_dir.domain.needs import needs
 from referral_dir.domain.opening import Schedule
-from referral_dir.index.columns import COLUMNS, Columns, Tables
+from referral_dir.index.columns import RECORD, SEARCHED, Columns, Tables
 from referral_dir.store.feed import Position
 
 log = logging.getLogger(__name__)
 MAGIC: Final = b"referral-dir match index\n"
-SCHEMA: Final = 2
+SCHEMA: Final = 3
+_KINDS: Final = {"key": SEARCHED["key"], "needs": SEARCHED["needs"], "records": RECORD, "by_id": np.dtype("i4")}
 _DATES: Final = frozenset(f.name for f in fields(Schedule) if "date" in str(f.type))
 
 
 def save(path: Path, columns: Columns, position: Position) -> None:
     """Write the columns whole, or leave what is there. A disk that refuses is logged: the index lives on in memory."""
-    arrays = {name: columns[name][:columns.count] for name in COLUMNS}
+    arrays = dict(columns.parts())
     if columns.count == columns.sorted:
         arrays["by_id"] = columns.by_id
     header = json.dumps({
         "schema": SCHEMA, "needs": list(needs()), "sorted": columns.count == columns.sorted,
         "sequence": position.sequence, "service_id": str(position.service_id) if position.service_id else None,
         "at": position.at.isoformat() if position.at else None, "tables": _tables_json(columns.tables),
-        "arrays": [[name, values.dtype.str, len(values)] for name, values in arrays.items()]}).encode()
+        "arrays": [[name, len(values)] for name, values in arrays.items()]}).encode()
     parts: list[bytes] = [len(header).to_bytes(8, "little"), header, *(values.tobytes() for values in arrays.values())]
     digest = hashlib.sha256()
     for part in parts:
@@ -75,8 +76,8 @@ def load(path: Path) -> tuple[Columns, Position] | None:
         return None
     at = 8 + length
     arrays = {}
-    for name, kind, count in header["arrays"]:
-        arrays[name] = np.frombuffer(body, dtype=kind, count=count, offset=at)
+    for name, count in header["arrays"]:
+        arrays[name] = np.frombuffer(body, dtype=_KINDS[name], count=count, offset=at)
         at += arrays[name].nbytes
     by_id = arrays.pop("by_id", None)
     columns = Columns(arrays, _tables_from(header["tables"]), by_id, is_sorted=header["sorted"])

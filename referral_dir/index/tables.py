@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from referral_dir.domain.availability import shelf_life, unit_kind
+from referral_dir.domain.availability import SHELF_LIFE, shelf_life, unit_kind
 from referral_dir.domain.need import Candidate, ServedArea
 from referral_dir.domain.opening import Opening, OpenState, Schedule, opening
 from referral_dir.domain.reach import area_key
@@ -225,8 +225,14 @@ class AreaSets(Table[AreaSet]):
         return [] if number is None else [number]
 
 
+def known_kind(unit: str) -> str:
+    """The kind of a unit whose numbers last as that kind's do, and `other` for all that have none of their own."""
+    kind = unit_kind(unit)
+    return kind if kind in SHELF_LIFE else "other"
+
+
 class Units(Table[str]):
-    """Units of capacity; number 0 is none."""
+    """Kinds of capacity; number 0 is none."""
 
     def __init__(self) -> None:
         super().__init__()
