@@ -7,14 +7,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, Uuid, bindparam
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, Uuid, bindparam, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 
 
-class _Ids(TypeDecorator[Collection[UUID]]):
+class _Ids(TypeDecorator[Collection[UUID | str]]):
     """An array on PostgreSQL; on SQLite JSON of the text in which it keeps a UUID."""
 
     impl = Text
@@ -23,8 +23,20 @@ class _Ids(TypeDecorator[Collection[UUID]]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(Uuid()))
 
-    def process_bind_param(self, value: Collection[UUID] | None, dialect: Dialect) -> Any:
-        return json.dumps([each.hex for each in value or ()]) if dialect.name == "sqlite" else list(value or ())
+    def process_bind_param(self, value: Collection[UUID | str] | None, dialect: Dialect) -> Any:
+        if dialect.name != "sqlite":
+            return list(value or ())
+        return json.dumps([each if isinstance(each, str) else each.hex for each in value or ()])
+
+
+def raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column's UUID as the driver gives it (text on SQLite): good as a key and for `among`, at no cost."""
+    return type_coerce(column, NullType()).label(column.key)
+
+
+def as_uuid(key: Any) -> UUID:
+    """The UUID of such a key."""
+    return key if isinstance(key, UUID) else UUID(key)
 
 
 class _Among(FunctionElement[bool]):

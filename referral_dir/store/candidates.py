@@ -15,7 +15,7 @@ from referral_dir.domain.availability import Capacity, unit_kind
 from referral_dir.domain.distance import grid_point
 from referral_dir.domain.need import Candidate, EligibilityRule, ServedArea
 from referral_dir.domain.opening import Schedule as OpeningSchedule
-from referral_dir.store.among import among
+from referral_dir.store.among import among, as_uuid, raw
 from referral_dir.store.directory import (
     Eligibility,
     Language,
@@ -32,6 +32,8 @@ from referral_dir.store.directory import (
 )
 
 CHUNK = 5000
+# A UUID as the driver gives it.
+Key = Any
 # Tables, not mapped classes: these rows become plain values, and the ORM's share would cost more than the database's.
 _services, _organizations, _offers, _sites, _locations, _tongues, _rules, _units, _hours, _served, _numbers = (
     row.__table__.c for row in (
@@ -39,37 +41,37 @@ _services, _organizations, _offers, _sites, _locations, _tongues, _rules, _units
         ServiceArea, Phone))
 _free = ServiceCapacity.__table__.c
 _SERVICES = select(
-    _services.id, _services.organization_id, _services.name, _services.status, _services.offered_until,
+    raw(_services.id), raw(_services.organization_id), _services.name, _services.status, _services.offered_until,
     _services.confidential, _services.zone_name, _services.zone_latitude, _services.zone_longitude, _services.remote,
     _services.timezone, _services.interpretation_services, _services.minimum_age, _services.maximum_age,
     _services.maximum_household, _services.eligibility_description, _services.accepts_handoffs, _services.country,
     _organizations.name.label("organization"),
 ).join(Organization.__table__, _organizations.id == _services.organization_id).where(among(_services.id))
-_NEEDS = select(_offers.service_id, _offers.need, _offers.suggested).where(among(_offers.service_id))
+_NEEDS = select(raw(_offers.service_id), _offers.need, _offers.suggested).where(among(_offers.service_id))
 _PLACES = select(
-    _sites.service_id, _sites.id, _sites.location_id, _locations.latitude, _locations.longitude,
+    raw(_sites.service_id), raw(_sites.id), raw(_sites.location_id), _locations.latitude, _locations.longitude,
     _locations.near_latitude, _locations.near_longitude,
 ).join(Location.__table__, _locations.id == _sites.location_id).where(among(_sites.service_id)).order_by(_sites.id)
-_LANGUAGES = select(_tongues.service_id, _tongues.location_id, _tongues.code).where(
+_LANGUAGES = select(raw(_tongues.service_id), raw(_tongues.location_id), _tongues.code).where(
     or_(among(_tongues.service_id), among(_tongues.location_id, "places")), _tongues.code.is_not(None))
-_ELIGIBILITY = select(_rules.service_id, _rules.criterion, _rules.code, _rules.effect).where(
+_ELIGIBILITY = select(raw(_rules.service_id), _rules.criterion, _rules.code, _rules.effect).where(
     among(_rules.service_id)).order_by(_rules.criterion, _rules.code)
-_CAPACITIES = select(_free.service_id, _units.name, _free.available, _free.maximum, _free.updated).join(
+_CAPACITIES = select(raw(_free.service_id), _units.name, _free.available, _free.maximum, _free.updated).join(
     Unit.__table__, _units.id == _free.unit_id).where(among(_free.service_id)).order_by(_units.name, _free.id)
 _SCHEDULES = select(
-    _hours.service_id, _hours.service_at_location_id, _hours.location_id, _hours.opens_at, _hours.closes_at,
-    _hours.freq, _hours.byday, _hours.bymonthday, _hours.interval, _hours.dtstart, _hours.until, _hours.valid_from,
-    _hours.valid_to, _hours.closed, _hours.timezone,
+    raw(_hours.service_id), raw(_hours.service_at_location_id), raw(_hours.location_id), _hours.opens_at,
+    _hours.closes_at, _hours.freq, _hours.byday, _hours.bymonthday, _hours.interval, _hours.dtstart, _hours.until,
+    _hours.valid_from, _hours.valid_to, _hours.closed, _hours.timezone,
 ).where(or_(among(_hours.service_id), among(_hours.service_at_location_id, "places"),
             among(_hours.location_id, "places")))
 _AREAS = select(
-    _served.service_id, _served.service_at_location_id, _served.country, _served.admin1, _served.latitude,
+    raw(_served.service_id), raw(_served.service_at_location_id), _served.country, _served.admin1, _served.latitude,
     _served.longitude, _served.radius_km,
 ).where(or_(among(_served.service_id), among(_served.service_at_location_id, "places"))).order_by(_served.id)
 _PHONES = union_all(
-    select(_numbers.service_id, literal_column("0").label("rank"), _numbers.id, _numbers.number, _numbers.number_e164)
-    .where(among(_numbers.service_id)),
-    *(select(_sites.service_id, literal_column("1"), _numbers.id, _numbers.number, _numbers.number_e164)
+    select(raw(_numbers.service_id), literal_column("0").label("rank"), raw(_numbers.id), _numbers.number,
+           _numbers.number_e164).where(among(_numbers.service_id)),
+    *(select(raw(_sites.service_id), literal_column("1"), raw(_numbers.id), _numbers.number, _numbers.number_e164)
       .join(Phone.__table__, at_place).join(Service.__table__, _services.id == _sites.service_id)
       .where(among(_sites.service_id), ~_services.confidential)
       for at_place in (_numbers.service_at_location_id == _sites.id, _numbers.location_id == _sites.location_id)))
@@ -90,13 +92,14 @@ def active_ids(session: Session) -> list[UUID]:
 def phones_of(session: Session, service_ids: Collection[UUID]) -> dict[UUID, list[tuple[str, str | None]]]:
     """Numbers as written and as E.164 by service, its own first, then those of its places."""
     phones: dict[UUID, list[tuple[str, str | None]]] = defaultdict(list)
-    for service_id, _, _, number, e164 in sorted(_rows(session, _PHONES, service_ids), key=lambda row: row[1:3]):
-        if (number, e164) not in phones[service_id]:
-            phones[service_id].append((number, e164))
+    for key, _, _, number, e164 in sorted(_rows(session, _PHONES, service_ids), key=lambda row: row[1:3]):
+        own = phones[as_uuid(key)]
+        if (number, e164) not in own:
+            own.append((number, e164))
     return dict(phones)
 
 
-def _rows(session: Session, statement: Any, ids: Collection[UUID], places: Collection[UUID] = ()) -> Sequence[Any]:
+def _rows(session: Session, statement: Any, ids: Collection[UUID], places: Collection[Key] = ()) -> Sequence[Any]:
     found: Sequence[Any] = session.connection().execute(statement, {"ids": ids, "places": places}).all()
     return found
 
@@ -114,10 +117,11 @@ def _load(session: Session, ids: list[UUID]) -> Iterable[Candidate]:
         zone = (middle,) if middle else ()
         points, precision = (zone, "zone") if s.confidential else places.get(s.id, ((), "exact"))
         yield Candidate(
-            service_id=s.id, organization_id=s.organization_id, name=s.name, organization=s.organization,
-            confirmed_needs=frozenset(confirmed[s.id]), suggested_needs=frozenset(suggested[s.id]),
-            status=s.status, offered_until=s.offered_until, confidential=s.confidential, zone=s.zone_name,
-            points=points, place_precision=precision, country=s.country, remote=s.remote,
+            service_id=as_uuid(s.id), organization_id=as_uuid(s.organization_id), name=s.name,
+            organization=s.organization, confirmed_needs=frozenset(confirmed[s.id]),
+            suggested_needs=frozenset(suggested[s.id]), status=s.status, offered_until=s.offered_until,
+            confidential=s.confidential, zone=s.zone_name, points=points, place_precision=precision,
+            country=s.country, remote=s.remote,
             # A circle's centre may be the address itself: a confidential service keeps only its named areas.
             areas=tuple(a for a in areas.get(s.id, ()) if not (s.confidential and a.radius_km is not None)),
             languages=frozenset(languages.get(s.id, ())), own_interpretation=s.interpretation_services or None,
@@ -127,29 +131,29 @@ def _load(session: Session, ids: list[UUID]) -> Iterable[Candidate]:
             schedules=tuple(schedules.get(s.id, ())), timezone=s.timezone, accepts_handoffs=s.accepts_handoffs)
 
 
-def _group(rows: Iterable[Row[Any]]) -> dict[UUID, list[Any]]:
-    grouped: dict[UUID, list[Any]] = defaultdict(list)
+def _group(rows: Iterable[Row[Any]]) -> dict[Key, list[Any]]:
+    grouped: dict[Key, list[Any]] = defaultdict(list)
     for row in rows:
         grouped[row[0]].append(row)
     return grouped
 
 
-def _needs(session: Session, ids: list[UUID]) -> tuple[dict[UUID, set[str]], dict[UUID, set[str]]]:
-    confirmed: dict[UUID, set[str]] = defaultdict(set)
-    suggested: dict[UUID, set[str]] = defaultdict(set)
+def _needs(session: Session, ids: list[UUID]) -> tuple[dict[Key, set[str]], dict[Key, set[str]]]:
+    confirmed: dict[Key, set[str]] = defaultdict(set)
+    suggested: dict[Key, set[str]] = defaultdict(set)
     for service_id, need, is_suggested in _rows(session, _NEEDS, ids):
         (suggested if is_suggested else confirmed)[service_id].add(need)
     return confirmed, suggested
 
 
-Places = dict[UUID, tuple[tuple[tuple[float, float], ...], str]]
-Sites = dict[UUID, list[tuple[UUID, UUID]]]
+Places = dict[Key, tuple[tuple[tuple[float, float], ...], str]]
+Sites = dict[Key, list[tuple[Key, Key]]]
 
 
 def _places(session: Session, ids: list[UUID]) -> tuple[Places, Sites]:
     """Each service's points with their precision, and its (service_at_location, location) pairs."""
-    exact: dict[UUID, list[tuple[float, float]]] = defaultdict(list)
-    near: dict[UUID, list[tuple[float, float]]] = defaultdict(list)
+    exact: dict[Key, list[tuple[float, float]]] = defaultdict(list)
+    near: dict[Key, list[tuple[float, float]]] = defaultdict(list)
     sites: Sites = defaultdict(list)
     for service_id, site, location, lat, lon, near_lat, near_lon in _rows(session, _PLACES, ids):
         sites[service_id].append((site, location))
@@ -162,32 +166,32 @@ def _places(session: Session, ids: list[UUID]) -> tuple[Places, Sites]:
     return places, sites
 
 
-def _languages(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, set[str]]:
-    by_location: dict[UUID, list[UUID]] = defaultdict(list)
+def _languages(session: Session, ids: list[UUID], sites: Sites) -> dict[Key, set[str]]:
+    by_location: dict[Key, list[Key]] = defaultdict(list)
     for service_id, pairs in sites.items():
         for _, location in pairs:
             by_location[location].append(service_id)
-    languages: dict[UUID, set[str]] = defaultdict(set)
+    languages: dict[Key, set[str]] = defaultdict(set)
     for own, location_id, code in _rows(session, _LANGUAGES, ids, list(by_location)):
         for owner in [own] if own is not None else by_location[location_id] if location_id else []:
             languages[owner].add(code or "")
     return languages
 
 
-def _capacities(session: Session, ids: list[UUID]) -> dict[UUID, Capacity]:
+def _capacities(session: Session, ids: list[UUID]) -> dict[Key, Capacity]:
     """Per service the capacity that a handoff would take: beds first, then by unit name."""
-    found: dict[UUID, Capacity] = {}
+    found: dict[Key, Capacity] = {}
     for service_id, unit, available, maximum, updated in _rows(session, _CAPACITIES, ids):
         if service_id not in found or (unit_kind(unit) == "bed" != unit_kind(found[service_id].unit)):
             found[service_id] = Capacity(unit, available, maximum, updated)
     return found
 
 
-def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, list[OpeningSchedule]]:
+def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[Key, list[OpeningSchedule]]:
     """A service's own hours; where it has none, those of its places."""
-    own: dict[UUID, list[OpeningSchedule]] = defaultdict(list)
-    there: dict[UUID, list[OpeningSchedule]] = defaultdict(list)
-    owners: dict[UUID, list[UUID]] = defaultdict(list)
+    own: dict[Key, list[OpeningSchedule]] = defaultdict(list)
+    there: dict[Key, list[OpeningSchedule]] = defaultdict(list)
+    owners: dict[Key, list[Key]] = defaultdict(list)
     for service_id, pairs in sites.items():
         for site, location in pairs:
             owners[site].append(service_id)
@@ -205,10 +209,10 @@ def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, li
     return there | own
 
 
-def _areas(session: Session, ids: list[UUID], sites: Sites) -> dict[UUID, list[ServedArea]]:
+def _areas(session: Session, ids: list[UUID], sites: Sites) -> dict[Key, list[ServedArea]]:
     """Areas that were resolved to a place, of the service and of where it is given."""
-    owners: dict[UUID, UUID] = {site: service_id for service_id, pairs in sites.items() for site, _ in pairs}
-    areas: dict[UUID, list[ServedArea]] = defaultdict(list)
+    owners: dict[Key, Key] = {site: service_id for service_id, pairs in sites.items() for site, _ in pairs}
+    areas: dict[Key, list[ServedArea]] = defaultdict(list)
     for service_id, site, country, admin1, lat, lon, radius in _rows(session, _AREAS, ids, list(owners)):
         owner = service_id or owners.get(site)
         if owner is None:
