@@ -16,7 +16,7 @@ from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
 from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Reason
 from referral_dir.store import case_queries, crypto
-from referral_dir.store.cases import Case, CaseField, Consent, Disclosure, Handoff
+from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, Disclosure, Handoff
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -74,10 +74,10 @@ def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> 
         excluded_areas=[{"name": a.name, "latitude": a.latitude, "longitude": a.longitude,
                          "radius_km": a.radius_km} for a in new.excluded_areas],
         safe_contact=crypto.seal(key, new.safe_contact.encode(), case_id, "safe_contact")
-        if new.safe_contact else None,
-        wrapped_key=session.info["keys"].seal(key, case_id, "wrapped_key"))
+        if new.safe_contact else None)
     session.add(case)
     session.flush()
+    session.add(CaseKey(case_id=case_id, wrapped=session.info["keys"].seal(key, case_id, "wrapped_key")))
     audit.record(session, actor, "case:create", now, subject=f"case:{case.id}", purpose="referral")
     return case
 
@@ -140,9 +140,10 @@ def own_case(session: "Session", actor: Actor, case_id: UUID) -> Case:
 
 def case_key(session: "Session", case: Case) -> bytes:
     """The case's own key. Raises NotFound where it was destroyed."""
-    if case.wrapped_key is None:
+    kept = session.get(CaseKey, case.id)
+    if kept is None:
         raise NotFound("this case has been erased")
-    key: bytes = session.info["keys"].open(case.wrapped_key, case.id, "wrapped_key")
+    key: bytes = session.info["keys"].open(kept.wrapped, case.id, "wrapped_key")
     return key
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral_dir.store.db import Base
@@ -37,8 +37,15 @@ class Case(Base):
     excluded_areas: Mapped[list[dict[str, Any]]]
     # Sealed under the key below, as it may say who must not pick up the phone.
     safe_contact: Mapped[bytes | None] = mapped_column(LargeBinary)
-    # The case's own key, wrapped by the key ring: destroying it erases what it sealed, in backups too.
-    wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class CaseKey(Base):
+    """The case's own key, wrapped by the key ring: destroying it erases what it sealed. It is kept out of the
+    database's ordinary backups, so that it is destroyed there too."""
+
+    __tablename__ = "case_key"
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"), primary_key=True)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class CaseField(Base):
@@ -69,7 +76,24 @@ class Consent(Base):
     explained_in: Mapped[str | None] = mapped_column(String(35))
     interpreter: Mapped[str | None] = mapped_column(String(40))
     explained_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    # text, read_aloud, easy_read or signed: in which form the notice was given.
+    notice_format: Mapped[str | None] = mapped_column(String(12))
+    # A number or name by which the interpreter's agency knows them; never a person's own data.
+    interpreter_reference: Mapped[str | None] = mapped_column(String(80))
+    # Whether the person could decide: adult, minor, or unclear; for a minor the guardian and the child's own assent.
+    capacity: Mapped[str | None] = mapped_column(String(12))
+    guardian: Mapped[str | None] = mapped_column(String(20))
+    guardian_suspected: Mapped[bool] = mapped_column(default=False, server_default=false())
+    assent: Mapped[bool | None]
+    onward_sharing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The legal basis stands apart: consent to a referral is not always the basis on which data are kept.
+    legal_basis: Mapped[str | None] = mapped_column(String(24))
     method: Mapped[str | None] = mapped_column(String(20))
+    evidence_sha256: Mapped[str | None] = mapped_column(String(64))
+    valid_from: Mapped[datetime | None]
+    review: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(20))
+    withdrawal_method: Mapped[str | None] = mapped_column(String(20))
     created: Mapped[datetime]
     explained: Mapped[datetime | None]
     given: Mapped[datetime | None]
@@ -98,6 +122,59 @@ class ConsentEvent(Base):
     by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     state: Mapped[str] = mapped_column(String(12))
     how: Mapped[str | None] = mapped_column(String(40))
+
+
+class BreakGlass(Base):
+    """Vital interests where consent can't be had: who, why, the fewest fields, one hour, and its review."""
+
+    __tablename__ = "break_glass"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"), index=True)
+    recipient_organization_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id"), index=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(24))
+    imminence: Mapped[str] = mapped_column(String(24))
+    why_no_consent: Mapped[str] = mapped_column(String(24))
+    # In words, sealed under the case's key.
+    explanation: Mapped[bytes] = mapped_column(LargeBinary)
+    fields: Mapped[list[str]]
+    granted: Mapped[datetime]
+    expires: Mapped[datetime]
+    review_by: Mapped[datetime] = mapped_column(index=True)
+    reviewed: Mapped[datetime | None]
+    reviewed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+
+
+class CaseExclusion(Base):
+    """Someone for whom the case does not exist: an organization, or a person by a keyed hash of their address."""
+
+    __tablename__ = "case_exclusion"
+    __table_args__ = (
+        CheckConstraint("(organization_id IS NULL) <> (person_key IS NULL)", name="one_of_both"),
+        Index("uq_case_exclusion", "case_id", "organization_id", "person_key", unique=True))
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"), index=True)
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organization.id"), index=True)
+    person_key: Mapped[str | None] = mapped_column(String(64), index=True)
+    # What was named, as it was named, sealed under the case's key.
+    named: Mapped[bytes] = mapped_column(LargeBinary)
+    created: Mapped[datetime]
+
+
+class AddressReveal(Base):
+    """A provider shows where a confidential service is to one named person, for one handoff, for a while."""
+
+    __tablename__ = "address_reveal"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    handoff_id: Mapped[UUID] = mapped_column(ForeignKey("handoff.id", ondelete="CASCADE"), index=True)
+    service_id: Mapped[UUID] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"), index=True)
+    to_person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    granted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    granted: Mapped[datetime]
+    expires: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    viewed: Mapped[datetime | None]
 
 
 class Handoff(Base):
@@ -168,13 +245,15 @@ class Hold(Base):
 
 
 class Disclosure(Base):
-    """One organization was shown one set of fields of a case, under one consent."""
+    """One organization was shown one set of fields of a case, under one consent, or one break of glass."""
 
     __tablename__ = "disclosure"
+    __table_args__ = (CheckConstraint("(consent_id IS NULL) <> (break_glass_id IS NULL)", name="one_ground"),)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id", ondelete="CASCADE"), index=True)
     handoff_id: Mapped[UUID] = mapped_column(ForeignKey("handoff.id", ondelete="CASCADE"), index=True)
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consent.id"))
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent.id"))
+    break_glass_id: Mapped[UUID | None] = mapped_column(ForeignKey("break_glass.id"))
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id"))
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     fields: Mapped[list[str]]

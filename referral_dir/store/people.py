@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral_dir.store.db import Base
@@ -21,17 +21,92 @@ class Person(Base):
     password_hash: Mapped[str] = mapped_column(Text)
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime]
+    # Sealed; and the last time step whose code was used, so that none is taken twice.
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    totp_step: Mapped[int | None]
+    # Privileges beside the role: to break glass, and to be told of it and review it.
+    may_break_glass: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class LoginSession(Base):
-    """One sign-in. The cookie carries a random token; only its SHA-256 is kept."""
+    """One sign-in. The cookie carries a random token; only its SHA-256 is kept, and it changes at each step up."""
 
     __tablename__ = "login_session"
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # What the person sees of it, and ends it by.
+    id: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    # password, totp, passkey or recovery: what it was last proved by; `pending` until the second factor was shown.
+    factor: Mapped[str] = mapped_column(String(10), default="password", server_default="password")
+    pending: Mapped[bool] = mapped_column(default=False, server_default=false())
+    stepped_up: Mapped[datetime | None]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
     created: Mapped[datetime]
     last_seen: Mapped[datetime]
     ended: Mapped[datetime | None]
+
+
+class Passkey(Base):
+    """A WebAuthn credential: the public key and what the authenticator said of itself."""
+
+    __tablename__ = "passkey"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(80))
+    created: Mapped[datetime]
+    last_used: Mapped[datetime | None]
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost second factor, once; a keyed hash of it."""
+
+    __tablename__ = "recovery_code"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """The only way to an account. The person is there already, and not active until they have accepted.
+
+    An officer needs a second administrator's word before the link is sent.
+    """
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("approved_by_id IS NULL OR approved_by_id <> invited_by_id", name="second"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    invited_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime]
+    accepted: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class PasswordReset(Base):
+    """A link to a new password, once and for a short time; it does not stand in for the second factor."""
+
+    __tablename__ = "password_reset"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime]
+    used: Mapped[datetime | None]
+
+
+class RateCount(Base):
+    """How often something was done in a window of time, across processes; the key is a keyed hash of who and what."""
+
+    __tablename__ = "rate_count"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    window: Mapped[datetime] = mapped_column(primary_key=True)
+    count: Mapped[int]
 
 
 class SignInFailure(Base):

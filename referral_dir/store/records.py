@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, func, insert, select, text
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, Text, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from referral_dir.store.db import Base, before_commit
@@ -39,6 +39,30 @@ class AuditEntry(Base):
     hash: Mapped[str] = mapped_column(String(64))
 
 
+class AuditHead(Base):
+    """The end of the chain at one moment, signed: what is kept elsewhere, and against what the chain is checked."""
+
+    __tablename__ = "audit_head"
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    signature: Mapped[str] = mapped_column(String(128))
+    sent: Mapped[datetime | None]
+
+
+class UnusualPattern(Base):
+    """Someone did something far more often, or at other times, than the work asks for: for an overseer to look at."""
+
+    __tablename__ = "unusual_pattern"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime]
+    details: Mapped[dict[str, Any]]
+    seen: Mapped[datetime | None]
+    seen_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+
 class ChangeLog(Base):
     """A service that an index must read again; the number grows in the order of commits."""
 
@@ -57,6 +81,8 @@ class OutboxMessage(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
     handoff_id: Mapped[UUID | None] = mapped_column(ForeignKey("handoff.id", ondelete="CASCADE"), index=True)
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent.id"), index=True)
+    # The path that the mail links to, sealed, where it is more than the handoff: it may carry a token.
+    link: Mapped[bytes | None] = mapped_column(LargeBinary)
     created: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), index=True)
     attempts: Mapped[int] = mapped_column(default=0)
