@@ -1,6 +1,7 @@
 """Settings, read from the environment. Outside the demo nothing starts without its secrets."""
 
 import base64
+import binascii
 import ipaddress
 import os
 import secrets
@@ -28,6 +29,8 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_SMTP_STARTTLS", "1", "0: send without encryption (a mail server on this machine)"),
     ("REFERRAL_DIR_MAIL_FROM", "referrals@localhost", "sender of e-mails"),
     ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "the text index"),
+    ("REFERRAL_DIR_AUDIT_KEY", "none", "base64 of 32 bytes: signs the heads of the audit chain (Ed25519)"),
+    ("REFERRAL_DIR_AUDIT_WITNESS", "none", "e-mail address elsewhere that keeps the signed heads"),
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
     ("REFERRAL_DIR_GEOCODER_DOMAIN", "none", "your own server for it"),
 )
@@ -56,6 +59,8 @@ class Settings:
     smtp_starttls: bool
     mail_from: str
     text_index: str
+    audit_key: str = field(repr=False)
+    audit_witness: str | None
     geocoder: str
     geocoder_domain: str | None
 
@@ -75,6 +80,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secret = secret or _kept(instance / "secret-key", lambda: secrets.token_urlsafe(48))
         keys = keys or _kept(instance / "master-keys",
                              lambda: "demo1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+        values["REFERRAL_DIR_AUDIT_KEY"] = values["REFERRAL_DIR_AUDIT_KEY"] or _kept(
+            instance / "audit-key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     errors += _check(values, demo, secret, keys)
     if errors:
         raise ConfigError("\n".join(errors))
@@ -91,7 +98,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_password=values["REFERRAL_DIR_SMTP_PASSWORD"] or None,
         smtp_starttls=values["REFERRAL_DIR_SMTP_STARTTLS"] != "0",
         mail_from=values["REFERRAL_DIR_MAIL_FROM"] or "referrals@localhost",
-        text_index=values["REFERRAL_DIR_TEXT_INDEX"] or "whoosh", geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
+        text_index=values["REFERRAL_DIR_TEXT_INDEX"] or "whoosh", audit_key=values["REFERRAL_DIR_AUDIT_KEY"],
+        audit_witness=values["REFERRAL_DIR_AUDIT_WITNESS"] or None,
+        geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
         geocoder_domain=values["REFERRAL_DIR_GEOCODER_DOMAIN"] or None)
 
 
@@ -130,9 +139,19 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
     if not keys:
         errors.append("REFERRAL_DIR_MASTER_KEYS must be set, like k1:BASE64: python3 -c 'import base64, os; "
                       "print(\"k1:\" + base64.b64encode(os.urandom(32)).decode())'")
+    if not _is_key(values["REFERRAL_DIR_AUDIT_KEY"]):
+        errors.append("REFERRAL_DIR_AUDIT_KEY must be set, with 32 random bytes: python3 -c 'import base64, os; "
+                      "print(base64.b64encode(os.urandom(32)).decode())'")
     if not demo and not values["REFERRAL_DIR_BASE_URL"].startswith("https://"):
         errors.append("REFERRAL_DIR_BASE_URL must be set and begin with https://")
     return errors
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except binascii.Error:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,8 +8,17 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from referral_dir.desk import audit
-from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, NoCapacity, NotFound, Refused, WrongState
+from referral_dir.desk import budgets
+from referral_dir.domain.errors import (
+    ConsentMissing,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    Refused,
+    TooOften,
+    WrongState,
+)
 from referral_dir.web.auth import actor_or_none, edge, now
 
 log = logging.getLogger("referral_dir.web")
@@ -25,7 +34,7 @@ TEXTS = {
     413: "The form holds more than can be sent. Shorten the texts and try again.",
 }
 CODES: dict[type[Refused], int] = {Forbidden: 403, NotFound: 404, WrongState: 409, ConsentMissing: 409,
-                                   NoCapacity: 409, Invalid: 422}
+                                   NoCapacity: 409, TooOften: 429, Invalid: 422}
 
 
 def install(app: Flask) -> None:
@@ -79,4 +88,4 @@ def audit_refusal(why: str) -> None:
     action = getattr(view, "action", None)
     if who is not None and action:
         subject = next((f"{key.removesuffix('_id')}:{value}" for key, value in (request.view_args or {}).items()), None)
-        audit.refused(edge().store, who, action, now(), subject=subject, why=why)
+        budgets.refused(edge().store, who, action, now(), subject=subject, why=why)
