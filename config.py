@@ -27,7 +27,7 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_SMTP_PASSWORD", "none", "its password"),
     ("REFERRAL_DIR_SMTP_STARTTLS", "1", "0: send without encryption (a mail server on this machine)"),
     ("REFERRAL_DIR_MAIL_FROM", "referrals@localhost", "sender of e-mails"),
-    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "the text index"),
+    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "whoosh, or tantivy for large directories (the extra `large`)"),
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
     ("REFERRAL_DIR_GEOCODER_DOMAIN", "none", "your own server for it"),
 )
@@ -120,8 +120,8 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
         errors.append("REFERRAL_DIR_GEOCODER must be offline, nominatim, photon or pelias")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline") and not values["REFERRAL_DIR_GEOCODER_DOMAIN"]:
         errors.append("REFERRAL_DIR_GEOCODER_DOMAIN must name your own server")
-    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh"):
-        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh")
+    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh", "tantivy"):
+        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh or tantivy")
     if demo and not _is_loopback(values["REFERRAL_DIR_HOST"] or "127.0.0.1"):
         errors.append("REFERRAL_DIR_HOST: the demo listens on loopback only, like 127.0.0.1")
     if len(secret) < 32:
