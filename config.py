@@ -28,7 +28,7 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_SMTP_PASSWORD", "none", "its password"),
     ("REFERRAL_DIR_SMTP_STARTTLS", "1", "0: send without encryption (a mail server on this machine)"),
     ("REFERRAL_DIR_MAIL_FROM", "referrals@localhost", "sender of e-mails"),
-    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "the text index"),
+    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "whoosh, or tantivy for large directories (the extra `large`)"),
     ("REFERRAL_DIR_AUDIT_KEY", "none", "base64 of 32 bytes: signs the heads of the audit chain (Ed25519)"),
     ("REFERRAL_DIR_AUDIT_WITNESS", "none", "e-mail address elsewhere that keeps the signed heads"),
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
@@ -129,8 +129,8 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
         errors.append("REFERRAL_DIR_GEOCODER must be offline, nominatim, photon or pelias")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline") and not values["REFERRAL_DIR_GEOCODER_DOMAIN"]:
         errors.append("REFERRAL_DIR_GEOCODER_DOMAIN must name your own server")
-    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh"):
-        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh")
+    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh", "tantivy"):
+        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh or tantivy")
     if demo and not _is_loopback(values["REFERRAL_DIR_HOST"] or "127.0.0.1"):
         errors.append("REFERRAL_DIR_HOST: the demo listens on loopback only, like 127.0.0.1")
     if len(secret) < 32:

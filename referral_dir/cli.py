@@ -66,7 +66,10 @@ def _open() -> tuple[config.Settings, Store]:
 
 
 def _indexes(settings: config.Settings) -> Indexes:
-    return open_indexes(settings.instance, settings.text_index)
+    try:
+        return open_indexes(settings.instance, settings.text_index)
+    except ValueError as error:
+        raise config.ConfigError(f"REFERRAL_DIR_TEXT_INDEX: {error}") from error
 
 
 def _now() -> datetime:

@@ -28,6 +28,19 @@ class _DryRun(Exception):
     """Rolls the transaction back after everything has been tried."""
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Millions of records live until the end: to look for garbage among them again and again is time lost."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_collecting()
 def import_directory(store: Store, path: Path, *, now: datetime, format: str = "auto", source: str | None = None,
                      dry_run: bool = False, kept_by: UUID | None = None,
                      geocoder: PublicGeocoder | None = None, progress: Progress = lambda step: None) -> ImportReport:
@@ -46,15 +59,14 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
         report = ImportReport(source or (unhcr.SOURCE if kind == "unhcr-geojson" else name), kind, dry_run)
         progress("reading")
         try:
-            with _without_collecting():
-                source_records = read(path, kind, report, now)
+            source_records = read(path, kind, report, now)
         except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             raise ImportRefused(f"{name} is not of the shape of {kind} ({type(error).__name__}): check the format") \
                 from error
         finally:
             forget_json()
     try:
-        with _without_collecting(), transaction(store) as session:
+        with transaction(store) as session:
             progress("placing")
             confidential = import_queries.confidential_ids(session)
             for record in source_records:
@@ -79,18 +91,6 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
     except _DryRun:
         pass
     return report
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Millions of records live until the end: to look for garbage among them again and again is time lost."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def detect(path: Path) -> str:

@@ -137,6 +137,8 @@ def _town(location: SourceRecord, addresses: list[SourceRecord], report: ImportR
 
 
 def _clock(service: SourceRecord, places: list[SourceRecord]) -> None:
+    if service.values.get("timezone") is not None and service.values.get("country") is not None:
+        return
     for location in places:
         v = location.values
         pair = (v.get("latitude"), v.get("longitude"))

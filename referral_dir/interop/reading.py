@@ -155,15 +155,15 @@ def _clean(cell: str, column: str, where: tuple[str, int], report: ImportReport)
 
 
 def _check_strings(value: Any, name: str) -> None:
-    stack = [value]
+    stack: list[Any] = [[value]]
     while stack:
-        item = stack.pop()
-        if isinstance(item, str) and len(item) > LARGEST_FIELD:
-            raise ImportRefused(f"{name} has a text of more than {LARGEST_FIELD // 1024 ** 2} MiB in one field")
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+        parts = stack.pop()
+        for part in parts.values() if isinstance(parts, dict) else parts:
+            if isinstance(part, str):
+                if len(part) > LARGEST_FIELD:
+                    raise ImportRefused(f"{name} has a text of more than {LARGEST_FIELD // 1024 ** 2} MiB in one field")
+            elif isinstance(part, (dict, list)):
+                stack.append(part)
 
 
 def _plausible(column: str) -> Any:

@@ -34,6 +34,8 @@ class Writer:
                  now: datetime) -> None:
         self.session, self.report, self.source, self.kept_by, self.now = session, report, source, kept_by, now
         self.ids: dict[str, set[UUID]] = defaultdict(set)
+        # Of them those that this import made: nothing else in the store can belong to them yet.
+        self.created: dict[str, set[UUID]] = defaultdict(set)
         self.changed: dict[UUID, None] = {}
         self.confidential = import_queries.confidential_ids(session)
         # Places and organizations whose services must be indexed again.
@@ -53,8 +55,12 @@ class Writer:
         self._needs(services)
         self._seal({i: _secret(r.secret) for i, r in services.items() if r.secret and i in self.ids["service"]})
         self._eligibility(services)
-        gone = import_queries.remove_stale_children(self.session, self.source, list(services), dict(self.ids))
+        gone = import_queries.remove_stale_children(self.session, self.source, self._before(services), self.ids)
         self.changed |= dict.fromkeys(gone)
+
+    def _before(self, services: Iterable[UUID]) -> list[UUID]:
+        """Those of the services that were there before this import."""
+        return [i for i in services if i not in self.created["service"]]
 
     def retire_missing(self) -> None:
         """A full feed no longer has these services: they are not offered any more."""
@@ -73,8 +79,11 @@ class Writer:
             if row is None:
                 continue
             row_id = identify(self.source, table, record.foreign_id)
-            if row_id in rows and not self._merge(rows[row_id], row):
-                parent = next((str(row[c]) for c in PARENTS if row.get(c) and row[c] != rows[row_id].get(c)), "")
+            told = rows.get(row_id)
+            if told is not None:
+                if self._merge(told, row):
+                    continue
+                parent = next((str(row[c]) for c in PARENTS if row.get(c) and row[c] != told.get(c)), "")
                 row["foreign_id"] = f"{record.foreign_id}@{parent}"
                 row_id = identify(self.source, table, row["foreign_id"])
                 if not parent or row_id in rows:
@@ -83,9 +92,8 @@ class Writer:
                                                 "this id stands for another row already")
                     continue
                 self.report.repaired(record.where, "id", record.foreign_id, "shared with another record: copied")
-            if row_id not in rows:
-                row["id"] = row_id
-                rows[row_id] = row
+            row["id"] = row_id
+            rows[row_id] = row
         return rows
 
     def _row(self, table: str, record: SourceRecord) -> dict[str, Any] | None:
@@ -101,7 +109,7 @@ class Writer:
                 continue
             given = row[column]
             row[column] = identify(self.source, parent_table, str(given)) if given else None
-            if row[column] is not None and row[column] not in self._known(parent_table, row[column]):
+            if row[column] is not None and not self._known(parent_table, row[column]):
                 if (table, column) == ("service", "organization_id"):
                     self.report.repaired(record.where, column, given, "no such organization in the source: "
                                                                       "a placeholder stands for it")
@@ -136,10 +144,13 @@ class Writer:
             return True
         return False
 
-    def _known(self, table: str, row_id: UUID) -> set[UUID]:
-        if row_id not in self.ids[table] and import_queries.exists(self.session, table, row_id):
+    def _known(self, table: str, row_id: UUID) -> bool:
+        if row_id in self.ids[table]:
+            return True
+        if import_queries.exists(self.session, table, row_id):
             self.ids[table].add(row_id)
-        return self.ids[table]
+            return True
+        return False
 
     def _merge(self, kept: dict[str, Any], more: dict[str, Any]) -> bool:
         """Fill gaps from a second telling of the same row. False: they are two."""
@@ -155,7 +166,7 @@ class Writer:
 
     def _add_placeholders(self, services: dict[UUID, dict[str, Any]]) -> None:
         missing = {row["organization_id"]: row["name"] for row in services.values()
-                   if row["organization_id"] not in self._known("organization", row["organization_id"])}
+                   if not self._known("organization", row["organization_id"])}
         rows = {oid: {"id": oid, "source": self.source, "foreign_id": f"missing {oid}", "description": "",
                       "name": f"{name} {PLACEHOLDER}"} for oid, name in missing.items()}
         self._upsert("organization", rows, counted=False)
@@ -171,6 +182,7 @@ class Writer:
             old = found.get(row_id)
             if old is None:
                 created.append(row)
+                self.created[table].add(row_id)
                 self._touch(table, row)
                 continue
             new = self._changes(table, old, row)
@@ -203,12 +215,16 @@ class Writer:
         elif row.get("service_id"):
             self.changed[row["service_id"]] = None
         elif table in ("organization", "location", "address"):
-            self.touched[table == "organization"].add(row["location_id"] if table == "address" else row["id"])
+            owner = "location" if table == "address" else table
+            owner_id = row.get("location_id") if table == "address" else row["id"]
+            # The services of a new one have changed themselves.
+            if owner_id not in self.created[owner]:
+                self.touched[owner == "organization"].add(owner_id)
 
     def _needs(self, services: dict[UUID, SourceRecord]) -> None:
         """Needs that the source names, else suggestions; nothing where a person has confirmed some."""
         ids = [i for i in services if i in self.ids["service"]]
-        present = import_queries.needs_by_service(self.session, ids)
+        present = import_queries.needs_by_service(self.session, self._before(ids))
         rows = []
         for service_id in ids:
             record, old = services[service_id], present.get(service_id, {})
@@ -222,7 +238,7 @@ class Writer:
             rows += [{"service_id": service_id, "need": code, "suggested": suggested, "evidence": evidence}
                      for code, (suggested, evidence) in new.items()]
             self.changed[service_id] = None
-        import_queries.create_needs(self.session, rows)
+        import_queries.create(self.session, "service_need", rows)
 
     def _wanted_needs(self, record: SourceRecord) -> dict[str, tuple[bool, str | None]]:
         if record.needs is not None:
@@ -236,7 +252,7 @@ class Writer:
     def _eligibility(self, services: dict[UUID, SourceRecord]) -> None:
         given = {i: r.eligibility for i, r in services.items()
                  if r.eligibility is not None and i in self.ids["service"]}
-        present = import_queries.eligibility_by_service(self.session, list(given))
+        present = import_queries.eligibility_by_service(self.session, self._before(given))
         new = {i: set(rules) for i, rules in given.items() if present.get(i, set()) != set(rules)}
         import_queries.replace_eligibility(self.session, new)
         self.changed |= dict.fromkeys(new)

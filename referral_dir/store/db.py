@@ -57,7 +57,8 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         list[str]: JSON(),
         list[dict[str, Any]]: JSON(),
-        dict[str, Any]: JSON(),
+        # Nothing is NULL, not the word "null".
+        dict[str, Any]: JSON(none_as_null=True),
     }
 
 

@@ -51,9 +51,9 @@ def exists(session: Session, name: str, row_id: UUID) -> bool:
 
 def create(session: Session, name: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows that may name different columns; those that a row lacks take their default."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    groups: dict[frozenset[str], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(tuple(sorted(row)), []).append(row)
+        groups.setdefault(frozenset(row), []).append(row)
     for group in groups.values():
         for start in range(0, len(group), CHUNK):
             session.execute(insert(table(name)), group[start:start + CHUNK])
@@ -110,12 +110,6 @@ def forget_needs(session: Session, service_id: UUID) -> None:
     session.execute(delete(ServiceNeed).where(ServiceNeed.service_id == service_id))
 
 
-def create_needs(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert needs."""
-    for start in range(0, len(rows), CHUNK):
-        session.execute(insert(ServiceNeed), rows[start:start + CHUNK])
-
-
 def eligibility_by_service(session: Session, ids: Sequence[UUID]) -> dict[UUID, set[tuple[str, str, str]]]:
     """(criterion, code, effect) by service."""
     found: dict[UUID, set[tuple[str, str, str]]] = {}
@@ -129,12 +123,10 @@ def replace_eligibility(session: Session, rules: Mapping[UUID, Collection[tuple[
     """For each service these (criterion, code, effect) instead of all that were there."""
     ids = list(rules)
     for start in range(0, len(ids), CHUNK):
-        chunk = ids[start:start + CHUNK]
-        session.execute(delete(Eligibility).where(Eligibility.service_id.in_(chunk)))
-        rows = [{"service_id": service_id, "criterion": criterion, "code": code, "effect": effect}
-                for service_id in chunk for criterion, code, effect in sorted(rules[service_id])]
-        if rows:
-            session.execute(insert(Eligibility), rows)
+        session.execute(delete(Eligibility).where(Eligibility.service_id.in_(ids[start:start + CHUNK])))
+    create(session, "eligibility", [
+        {"service_id": service_id, "criterion": criterion, "code": code, "effect": effect}
+        for service_id in ids for criterion, code, effect in sorted(rules[service_id])])
 
 
 def remove_stale_children(session: Session, source: str, service_ids: Sequence[UUID],
@@ -143,15 +135,17 @@ def remove_stale_children(session: Session, source: str, service_ids: Sequence[U
     touched: set[UUID] = set()
     for name in CHILDREN:
         t = table(name)
+        known = imported.get(name, set())
         for start in range(0, len(service_ids), CHUNK):
-            rows = session.execute(select(t.c.id, t.c.service_id).where(
-                t.c.source == source, t.c.service_id.in_(service_ids[start:start + CHUNK]))).all()
-            stale = [(row.id, row.service_id) for row in rows if row.id not in imported.get(name, set())]
-            if stale:
-                session.execute(delete(t).where(t.c.id.in_([row_id for row_id, _ in stale])))
-                touched |= {service_id for _, service_id in stale}
+            # The source is compared here: in the query, SQLite goes by its index and reads all that the source gave.
+            rows = session.execute(select(t.c.id, t.c.service_id, t.c.source).where(
+                t.c.service_id.in_(service_ids[start:start + CHUNK])))
+            stale = {row.id: row.service_id for row in rows if row.source == source and row.id not in known}
+            gone = list(stale)
+            for first in range(0, len(gone), CHUNK):
+                session.execute(delete(t).where(t.c.id.in_(gone[first:first + CHUNK])))
+            touched |= set(stale.values())
     return touched
-
 
 
 def all_rows(session: Session, name: str) -> list[dict[str, Any]]:
