@@ -121,12 +121,16 @@ def test_both_text_indexes_can_be_chosen_and_find_the_same(run: Any) -> None:
     assert found["tantivy"] == found["whoosh"] != set()
 
 
-def test_every_command_has_help_and_the_trail_verifies(run: Any) -> None:
+def test_every_command_has_help_and_the_trail_verifies(run: Any, tmp_path: Path) -> None:
     from referral_dir.cli import main
 
     for name in main.commands:
         assert "Usage" in run(name, "--help")
     assert "unbroken" in run("audit", "verify")
+    assert "written" in run("audit", "head", "--output", str(tmp_path / "head.json"))
+    assert "as the head of entry" in run("audit", "verify", "--head", str(tmp_path / "head.json"))
+    (tmp_path / "head.json").write_text((tmp_path / "head.json").read_text().replace('"hash": "', '"hash": "0'))
+    assert "signature" in run("audit", "verify", "--head", str(tmp_path / "head.json"), code=1)
     assert "officer@demo.example" in run("user", "list")
     assert "sent 0" in run("deliver")
     run("init")

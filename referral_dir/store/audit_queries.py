@@ -26,17 +26,12 @@ class AuditFilter:
     subjects: tuple[str, ...] | None = None
     person_id: UUID | None = None
     organization_id: UUID | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
-        wanted = (
-            (self.action, AuditEntry.action == self.action), (self.outcome, AuditEntry.outcome == self.outcome),
-            (self.person_id, AuditEntry.actor_id == self.person_id),
-            (self.organization_id, AuditEntry.organization_id == self.organization_id),
-            (self.since, AuditEntry.at >= self.since), (self.until, AuditEntry.at < self.until))
-        found = [condition for value, condition in wanted if value is not None]
+        equal = ((AuditEntry.action, self.action), (AuditEntry.outcome, self.outcome),
+                 (AuditEntry.actor_id, self.person_id), (AuditEntry.organization_id, self.organization_id))
+        found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
         return found if self.subjects is None else [*found, AuditEntry.subject.in_(self.subjects)]
 
 

@@ -52,12 +52,12 @@ def chained_again(rows: Rows, start: int) -> Rows:
 ATTACKS: dict[str, Any] = {
     "edit": lambda rows, n: rows[n].update(action="nothing:happened") or rows,
     "delete": lambda rows, n: rows[:n] + rows[n + 1:],
-    "insert": lambda rows, n: rows[:n] + [{**rows[n], "action": "case:read"}] + rows[n:],
+    "insert": lambda rows, n: [*rows[:n], {**rows[n], "action": "case:read"}, *rows[n:]],
     "swap": lambda rows, n: rows[:n] + rows[n:n + 2][::-1] + rows[n + 2:] if n + 1 < len(rows)
     else rows[-1:] + rows[1:-1] + rows[:1],
     "truncate": lambda rows, n: rows[:n],
-    "edit and chain again": lambda rows, n: chained_again(rows[:n] + [{**rows[n], "outcome": "refused"}]
-                                                          + rows[n + 1:], n),
+    "edit and chain again": lambda rows, n: chained_again(
+        [*rows[:n], {**rows[n], "outcome": "refused"}, *rows[n + 1:]], n),
     "delete and chain again": lambda rows, n: chained_again(rows[:n] + rows[n + 1:], n),
 }
 
