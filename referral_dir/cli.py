@@ -319,16 +319,16 @@ def _send_head(settings: config.Settings, store: Store, mailer: notify.Mailer) -
     """Once a day the signed head goes to whoever keeps it elsewhere."""
     if settings.audit_witness is None:
         return
-    with transaction(store) as session:
+    with reading(store) as session:
         if not audit_heads.head_is_due(session, _now()):
             return
         signed = audit_heads.sign_head(session, audit_heads.signing_key(settings.audit_key), _now())
-        try:
-            mailer.send(audit_heads.head_mail(signed, settings.mail_from, settings.audit_witness))
-        except (OSError, smtplib.SMTPException) as error:
-            click.echo(f"the audit head was not sent: {type(error).__name__}", err=True)
-            session.rollback()
-            return
+    try:
+        mailer.send(audit_heads.head_mail(signed, settings.mail_from, settings.audit_witness))
+    except (OSError, smtplib.SMTPException) as error:
+        click.echo(f"the audit head was not sent: {type(error).__name__}", err=True)
+        return
+    with transaction(store) as session:
         audit_heads.keep_head(session, signed, _now())
 
 
@@ -361,7 +361,7 @@ def audit_head(output: Path | None) -> None:
     with _clear_errors():
         settings, store = _open()
         with transaction(store) as session:
-            signed = audit_heads.sign_head(session, audit_heads.signing_key(settings.audit_key), _now())
+            signed = audit_heads.take_head(session, audit_heads.signing_key(settings.audit_key), _now())
         if output:
             output.write_text(signed.to_json() + "\n", encoding="utf-8")
             click.echo(f"head of entry {signed.head.sequence} written to {output}; public key {signed.public_key}")

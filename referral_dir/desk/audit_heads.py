@@ -51,18 +51,21 @@ def public_key(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
 
-def sign_head(session: "Session", key: Ed25519PrivateKey, now: datetime, actor: Actor | None = None) -> SignedHead:
-    """Sign the chain's end as it is now. Raises Invalid where there is no entry yet.
-
-    `actor` is None for the command line and for time's own work.
-    """
+def take_head(session: "Session", key: Ed25519PrivateKey, now: datetime, actor: Actor | None = None) -> SignedHead:
+    """A signed head for someone who will keep it elsewhere. `actor` is None for the command line."""
     if actor is not None:
         require(actor, "audit:head")
+    signed = sign_head(session, key, now)
+    audit.record(session, actor, "audit:head", now, details={"sequence": signed.head.sequence})
+    return signed
+
+
+def sign_head(session: "Session", key: Ed25519PrivateKey, now: datetime) -> SignedHead:
+    """Sign the chain's end as it is now. Raises Invalid where there is no entry yet."""
     last = audit_queries.last_entry(session)
     if last is None:
         raise Invalid({"audit": "there is no entry yet"})
     head = Head(*last, now)
-    audit.record(session, actor, "audit:head", now, details={"sequence": head.sequence})
     return SignedHead(head, public_key(key), base64.b64encode(key.sign(head.text())).decode())
 
 
@@ -100,6 +103,7 @@ def head_is_due(session: "Session", now: datetime) -> bool:
 
 def keep_head(session: "Session", signed: SignedHead, now: datetime) -> None:
     """Note that this head was sent."""
+    audit.record(session, None, "audit:head", now, details={"sequence": signed.head.sequence, "sent": True})
     session.add(AuditHead(sequence=signed.head.sequence, hash=signed.head.hash, at=signed.head.at,
                           signature=signed.signature, sent=now))
 

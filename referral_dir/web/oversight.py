@@ -102,6 +102,6 @@ def verify() -> ResponseReturnValue:
 def head() -> ResponseReturnValue:
     """The chain's end, signed, as a file to keep elsewhere."""
     with writing() as session:
-        signed = audit_heads.sign_head(session, audit_heads.signing_key(edge().settings.audit_key), now(), actor())
+        signed = audit_heads.take_head(session, audit_heads.signing_key(edge().settings.audit_key), now(), actor())
     return Response(signed.to_json(), mimetype="application/json", headers={
         "Content-Disposition": f'attachment; filename="audit-head-{signed.head.sequence}.json"'})

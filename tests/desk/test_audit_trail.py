@@ -76,7 +76,7 @@ def test_a_head_that_was_kept_elsewhere_finds_each_attack_on_every_row(sqlite_st
 def test_what_comes_after_the_head_may_grow_but_what_came_before_may_not_change(store: Store) -> None:
     cast = story(store)
     with transaction(store) as session:
-        kept = audit_heads.sign_head(session, KEY, NOW).to_json()
+        kept = audit_heads.take_head(session, KEY, NOW).to_json()
     people.request(store, cast)
     head = audit_heads.read_head(kept, audit_heads.public_key(KEY)).head
     with reading(store) as session:
