@@ -5,9 +5,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,18 +12,21 @@ from uuid import UUID
 import click
 
 import config
+from referral_dir import cli_retention
+from referral_dir.cli_start import clear_errors as _clear_errors
+from referral_dir.cli_start import open_all as _open
+from referral_dir.cli_start import this_moment as _now
 from referral_dir.desk import accounts, audit, demo, find, notify
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
-from referral_dir.desk.opening_up import open_indexes, open_store
-from referral_dir.domain.errors import Invalid, Refused
+from referral_dir.desk.opening_up import open_indexes
 from referral_dir.domain.explaining import Explanation
 from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.index import feed
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
-from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
+from referral_dir.interop.report import FORMATS, ImportReport
 from referral_dir.store import people_queries
-from referral_dir.store.db import Store, migrate, reading, transaction
+from referral_dir.store.db import Store, reading, transaction
 
 if TYPE_CHECKING:
     from referral_dir.geocoder import PublicGeocoder
@@ -39,37 +39,12 @@ def main() -> None:
     """Referral directory and matching service for people who may have been trafficked."""
 
 
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Everything that a person can mend is one message, not a trace."""
-    try:
-        yield
-    except config.ConfigError as error:
-        raise click.ClickException(f"the settings can't be used:\n{error}") from error
-    except Invalid as error:
-        raise click.ClickException("\n".join(f"{field}: {text}" for field, text in error.errors.items())) from error
-    except (ImportRefused, Refused) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _open() -> tuple[config.Settings, Store]:
-    """The settings and a store whose schema is up to date."""
-    settings = config.load_settings()
-    settings.instance.mkdir(parents=True, exist_ok=True)
-    try:
-        store = open_store(settings.database_url, settings.master_keys)
-    except ValueError as error:
-        raise config.ConfigError(f"REFERRAL_DIR_MASTER_KEYS: {error}") from error
-    migrate(store.engine)
-    return settings, store
+for _command in (cli_retention.purge, cli_retention.ledger_group, cli_retention.backup, cli_retention.restore):
+    main.add_command(_command)
 
 
 def _indexes(settings: config.Settings) -> Indexes:
     return open_indexes(settings.instance, settings.text_index)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @main.command()

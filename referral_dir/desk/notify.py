@@ -134,7 +134,9 @@ def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessag
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(BODY.format(link=f"{mailer.base_url.rstrip('/')}/waiting/{message.handoff_id}"))
+    # Without a handoff: it was erased before this went out.
+    path = f"/waiting/{message.handoff_id}" if message.handoff_id else "/"
+    mail.set_content(BODY.format(link=mailer.base_url.rstrip("/") + path))
     return mail
 
 
