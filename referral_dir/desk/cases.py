@@ -95,6 +95,11 @@ def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) ->
     require(actor, "case:read")
     case = own_case(session, actor, case_id)
     audit.record(session, actor, "case:read", now, subject=f"case:{case.id}", purpose="referral")
+    return open_file(session, case)
+
+
+def open_file(session: "Session", case: Case) -> CaseFile:
+    """All of the case, opened. For those only who may see it, and who have said so in the trail."""
     erased = session.get(CaseKey, case.id) is None
     return CaseFile(case, {} if erased else identifying_fields(session, case), safe_contact(session, case),
                     case_queries.consents_of(session, case.id), case_queries.handoffs_of_case(session, case.id),

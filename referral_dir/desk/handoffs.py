@@ -258,7 +258,10 @@ def _received(session: "Session", actor: Actor, handoff_id: UUID,
         raise NotFound("no such handoff")
     if action == "handoff:answer":
         _lock(session, handoff)
-    return handoff, session.get_one(Case, handoff.case_id)
+    case = session.get(Case, handoff.case_id)
+    if case is None:  # erased a moment ago
+        raise NotFound("no such handoff")
+    return handoff, case
 
 
 def _lock(session: "Session", handoff: Handoff) -> None:

@@ -48,7 +48,7 @@ def make(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> dict
     """The whole copy, in plain values. Making it is audited. Raises NotFound."""
     require(actor, "case:own_copy")
     case = cases.own_case(session, actor, case_id)
-    file = cases.read_case(session, actor, case_id, now)
+    file = cases.open_file(session, case)
     glass = own_copy_queries.broken_glass(session, case.id)
     subjects = [f"case:{case.id}", *(f"consent:{row.id}" for row in file.consents),
                 *(f"handoff:{row.id}" for row in file.handoffs), *(f"break_glass:{row.id}" for row in glass)]

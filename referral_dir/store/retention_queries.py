@@ -117,11 +117,11 @@ def closed_cases(session: Session, before: datetime, only: UUID | None = None, *
 
 
 def lock_case(session: Session, case_id: UUID) -> Case | None:
-    """The case as it is now, and its consent records, locked: in the order that everyone keeps."""
-    case = session.scalar(select(Case).where(Case.id == case_id).with_for_update()
-                          .execution_options(populate_existing=True))
+    """The case as it is now, locked behind its consent records: whoever discloses holds one of them, and then writes
+    a row that refers to the case."""
     session.scalars(select(Consent.id).where(Consent.case_id == case_id).order_by(Consent.id).with_for_update()).all()
-    return case
+    return session.scalar(select(Case).where(Case.id == case_id).with_for_update()
+                          .execution_options(populate_existing=True))
 
 
 def cases_by_reference(session: Session, reference: str) -> Sequence[UUID]:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from referral_dir.desk import audit, cases, consents, handoffs, notify, retention
 from referral_dir.domain.errors import NotFound
@@ -260,6 +261,57 @@ def test_nothing_of_an_erased_case_is_left_in_the_files_plain_or_sealed(sqlite_s
     assert retention_queries.leave_nothing(kept.engine)
     assert left() == []
     assert count(kept, Erasure) == 1
+
+
+def test_no_row_of_an_erased_key_is_left_in_the_tables_of_postgresql(postgres_store: Store) -> None:
+    cast = people.build(postgres_store)
+    case_id = people.new_case(postgres_store, cast)
+    with reading(postgres_store) as session:
+        key = session.get_one(CaseKey, case_id).wrapped
+
+    def left() -> bool:
+        with postgres_store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("CHECKPOINT"))
+            return key in bytes(connection.execute(text(
+                "SELECT pg_read_binary_file(pg_relation_filepath('case_key'))")).scalar_one())
+
+    assert left()
+    with transaction(postgres_store) as session:
+        retention.erase_on_request(session, session.get_one(Case, case_id).reference, NOW)
+    assert left(), "deleted is not gone"
+    assert retention_queries.leave_nothing(postgres_store.engine)
+    assert not left()
+
+
+def test_no_read_shows_anything_after_an_erasure_has_committed(kept: Store) -> None:
+    cast = people.build(kept, beds=10)
+    for _ in range(5):
+        case_id, _, handoff_id = people.request(kept, cast)
+        with transaction(kept) as session:
+            handoffs.accept(session, cast.petra, handoff_id, NOW)
+            reference = session.get_one(Case, case_id).reference
+        erased: list[bool] = []
+
+        def read(_: int, handoff_id: UUID = handoff_id, erased: list[bool] = erased) -> bool:
+            began_after = bool(erased)
+            try:
+                with transaction(kept) as session:
+                    shown = handoffs.read_incoming(session, cast.petra, handoff_id, NOW).identifying
+            except NotFound:
+                return False
+            return bool(shown) and began_after
+
+        def erase(reference: str = reference, erased: list[bool] = erased) -> None:
+            with transaction(kept) as session:
+                retention.erase_on_request(session, reference, NOW)
+            erased.append(True)
+
+        with ThreadPoolExecutor(6) as pool:
+            reads = [pool.submit(read, n) for n in range(4)]
+            pool.submit(erase).result()
+            reads += [pool.submit(read, n) for n in range(4)]
+            assert not any(r.result() for r in reads)
+        assert list(rows_about(kept, case_id, handoff_id)) == []
 
 
 KILLED = """
