@@ -33,8 +33,8 @@ def purge(dry_run: bool, reference: str | None) -> None:
         else:
             _print_counts(retention.purge(store, this_moment()))
         if not retention_queries.leave_nothing(store.engine):
-            click.echo("Someone was reading, so the database's journal still holds what was erased: run this again.",
-                       err=True)
+            click.echo("The database's files still hold traces of what was erased, as someone was reading (or, on "
+                       "PostgreSQL, as this role does not own the tables): run this again.", err=True)
 
 
 def _print_counts(counts: dict[str, int]) -> None:

@@ -153,7 +153,10 @@ def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, sen
 def _retry(store: Store, message_id: UUID, error: str, now: datetime) -> str:
     """Put it back with a growing delay; after the last attempt it stays as failed, for a person to see."""
     with transaction(store) as session:
-        attempts = session.get_one(OutboxMessage, message_id).attempts
+        message = session.get(OutboxMessage, message_id)
+        if message is None:  # erased with its case while the mail server was asked
+            return "cancelled"
+        attempts = message.attempts
         if attempts >= GIVE_UP_AFTER:
             outbox.move_message(session, message_id, "sending", state="failed", claimed_until=None, error=error)
             return "failed"

@@ -135,6 +135,7 @@ def catch_up(store: Store, now: datetime) -> Replayed:
     """At every start: where the database is older than the ledger, do again what the ledger holds."""
     if store.ledger is None:
         return Replayed()
+    ledger.prepare(store.ledger)
     if not store.ledger.exists():
         return _begin(store, now)
     with reading(store) as session:

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral_dir.store.db import before_commit
-from referral_dir.store.records import FIRST_HASH, AuditEntry, lock_logs
+from referral_dir.store.records import AuditEntry, lock_logs
 
 WITHDRAWN: Final = "withdrawn"
 SUPERSEDED: Final = "superseded"
@@ -28,6 +28,7 @@ FORGOTTEN: Final = "forgotten"
 UNSEALED: Final = "key_destroyed"
 ERASED: Final = "erased"
 REPLAYED: Final = "replayed"
+FIRST_HASH: Final = "0" * 64
 # More than the longest line and one that was cut short.
 TAIL: Final = 4096
 
@@ -57,6 +58,16 @@ def note(session: Session, kind: str, at: datetime, *, case_id: UUID | None = No
     session.info.setdefault("ledger_lines", []).append(
         {"kind": kind, "case": str(case_id) if case_id else None, "record": str(record_id) if record_id else None,
          "at": at.isoformat()})
+
+
+def prepare(path: Path) -> None:
+    """Find out at the start, not at the first withdrawal, that the ledger can't be written. Raises LedgerBroken."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerBroken(f"REFERRAL_DIR_LEDGER: {path.parent} can't be made: {error.strerror}") from error
+    if not os.access(path if path.exists() else path.parent, os.W_OK) or path.is_dir():
+        raise LedgerBroken(f"REFERRAL_DIR_LEDGER: {path} can't be written")
 
 
 def read_lines(path: Path) -> Sequence[Line]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.handoff import OPEN
@@ -44,6 +45,7 @@ from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 CHUNK: Final = 500
+LOCK_TIMEOUT = "10s"
 # Rows that simply end with time. For the two logs see `purge_rows`: their newest entry always stays.
 ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingProxyType({
     "sessions": ((LoginSession, lambda before: LoginSession.last_seen < before),),
@@ -80,6 +82,8 @@ def purge_rows(session: Session, kind: str, before: datetime, limit: int) -> int
 def cut_audit(session: Session, before: datetime) -> int:
     """Cut the trail's old end off, up to the newest signed head that is old enough; the head stays, and the chain
     begins from it. All at once: half a cut would look like a broken chain."""
+    if not count_ended(session, "audit_entries", before):
+        return 0  # so that only who really cuts needs the right to
     gone = _rows(session, delete(AuditEntry).where(_cut_off(before)))
     if gone:
         first = select(func.min(AuditEntry.sequence)).scalar_subquery()
@@ -206,25 +210,36 @@ def reference_hash(reference: str) -> str:
 
 
 def leave_nothing(engine: Engine) -> bool:
-    """Have the database's files forget too what was deleted. False: someone was reading, so try again later.
+    """Have the database's files forget too what was deleted. False: they could not, because someone was reading.
 
     SQLite overwrites what it deletes (secure_delete); its journal is written back and emptied here. PostgreSQL keeps
-    dead rows until the tables are written anew.
+    dead rows until their owner writes the tables anew.
     """
+    if engine.dialect.name == "postgresql":
+        return _write_anew(engine)
     connection = engine.raw_connection()
     try:
-        if engine.dialect.name == "sqlite":
-            busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+        busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         connection.close()
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as postgres:
-        postgres.execute(text("SET lock_timeout = '10s'"))
+    return not busy
+
+
+def _write_anew(engine: Engine) -> bool:
+    names = [table.__tablename__ for table in (CaseKey, CaseField, Case, Handoff, BreakGlass, CaseExclusion)]
+    owned = text("SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(:names ::regclass[])")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Whoever does not own a table only gets a warning from VACUUM.
+        if not connection.execute(owned, {"names": [f'"{name}"' for name in names]}).scalar_one():
+            return False
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         try:
-            for name in ("case_key", "case_field", '"case"', "handoff", "break_glass", "case_exclusion"):
-                postgres.execute(text(f"VACUUM (FULL) {name}"))
+            for name in names:
+                connection.execute(text(f'VACUUM (FULL) "{name}"'))
+        except OperationalError:
+            return False
         finally:
-            postgres.execute(text("RESET lock_timeout"))
+            connection.execute(text("RESET lock_timeout"))
     return True
 
 

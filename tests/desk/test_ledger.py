@@ -198,6 +198,8 @@ def test_nothing_is_withdrawn_or_erased_where_the_ledger_cannot_be_written(kept:
     case_id, consent_id, _ = people.request(kept, cast)
     (tmp_path / "folder").mkdir()
     blocked = replace(kept, ledger=tmp_path / "folder")
+    with pytest.raises(ledger.LedgerBroken, match="can't be written"):
+        retention.catch_up(blocked, NOW)
     with pytest.raises(OSError), transaction(blocked) as session:  # noqa: PT011
         consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
     with pytest.raises(OSError), transaction(blocked) as session:  # noqa: PT011

@@ -263,7 +263,8 @@ def test_nothing_of_an_erased_case_is_left_in_the_files_plain_or_sealed(sqlite_s
     assert count(kept, Erasure) == 1
 
 
-def test_no_row_of_an_erased_key_is_left_in_the_tables_of_postgresql(postgres_store: Store) -> None:
+def test_no_row_of_an_erased_key_is_left_in_the_tables_of_postgresql(
+        postgres_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     cast = people.build(postgres_store)
     case_id = people.new_case(postgres_store, cast)
     with reading(postgres_store) as session:
@@ -279,6 +280,10 @@ def test_no_row_of_an_erased_key_is_left_in_the_tables_of_postgresql(postgres_st
     with transaction(postgres_store) as session:
         retention.erase_on_request(session, session.get_one(Case, case_id).reference, NOW)
     assert left(), "deleted is not gone"
+    with postgres_store.engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM case_key"))
+        monkeypatch.setattr(retention_queries, "LOCK_TIMEOUT", "100ms")
+        assert not retention_queries.leave_nothing(postgres_store.engine), "someone is reading"
     assert retention_queries.leave_nothing(postgres_store.engine)
     assert not left()
 
