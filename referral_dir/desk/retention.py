@@ -29,7 +29,7 @@ def due(session: "Session", now: datetime) -> dict[str, int]:
     counts = {kind: len(_due_cases(session, kind, now)) for kind in _CASE_STEPS}
     for kind in (*retention_queries.ENDED, "audit_entries"):
         counts[kind] = retention_queries.count_ended(session, kind, ended_before(kind, now))
-    return counts
+    return {kind: counts[kind] for kind in RULES if kind in counts}
 
 
 def purge(store: Store, now: datetime) -> dict[str, int]:
