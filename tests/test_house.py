@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "index": {"store", "domain"},
     "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain"},
     "web": {"desk", "geo", "store", "domain"},
-    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index"},
+    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_start", "cli_retention"},
+    "cli_start": {"desk", "store", "domain", "interop"}, "cli_retention": {"cli_start", "desk", "store", "domain"},
     "__init__": {"desk", "web", "store"},
 }
 FLASK_ROOMS = {"web", "__init__"}
