@@ -29,12 +29,14 @@ def upgrade() -> None:
     sa.Column('person_id', sa.Uuid(), nullable=False),
     sa.Column('invited_by_id', sa.Uuid(), nullable=False),
     sa.Column('approved_by_id', sa.Uuid(), nullable=True),
+    sa.Column('needs_second', sa.Boolean(), nullable=False),
     sa.Column('token_hash', sa.String(length=64), nullable=True),
     sa.Column('created', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires', sa.DateTime(timezone=True), nullable=False),
     sa.Column('accepted', sa.DateTime(timezone=True), nullable=True),
     sa.Column('revoked', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint('approved_by_id IS NULL OR approved_by_id <> invited_by_id', name=op.f('ck_invitation_second')),
+    sa.CheckConstraint('NOT needs_second OR token_hash IS NULL OR approved_by_id IS NOT NULL', name=op.f('ck_invitation_approved')),
     sa.ForeignKeyConstraint(['approved_by_id'], ['person.id'], name=op.f('fk_invitation_approved_by_id')),
     sa.ForeignKeyConstraint(['invited_by_id'], ['person.id'], name=op.f('fk_invitation_invited_by_id')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_invitation_person_id'), ondelete='CASCADE'),
@@ -205,6 +207,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('factor', sa.String(length=10), server_default='password', nullable=False))
         batch_op.add_column(sa.Column('pending', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('stepped_up', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('challenge', sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column('challenge_until', sa.DateTime(timezone=True), nullable=True))
         batch_op.create_unique_constraint(batch_op.f('uq_login_session_id'), ['id'])
 
     op.add_column('outbox_message', sa.Column('link', sa.LargeBinary(), nullable=True))
@@ -221,7 +225,7 @@ def downgrade() -> None:
     op.execute('DELETE FROM login_session')
     with op.batch_alter_table('login_session', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('uq_login_session_id'), type_='unique')
-        for name in ('stepped_up', 'pending', 'factor', 'id'):
+        for name in ('challenge_until', 'challenge', 'stepped_up', 'pending', 'factor', 'id'):
             batch_op.drop_column(name)
 
     op.execute('DELETE FROM disclosure WHERE consent_id IS NULL')

@@ -1,10 +1,9 @@
-"""Signing in and out, passwords, and the people whom an administrator looks after."""
+"""Signing in and out, passwords, and new people."""
 
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,9 +15,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from referral_dir.desk import audit
 from referral_dir.domain.access import Actor, require
-from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.store import people_queries
+from referral_dir.store import factor_queries, people_queries
 from referral_dir.store.directory import Organization
 from referral_dir.store.people import LoginSession, Person, SignInFailure
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 IDLE: Final = timedelta(minutes=15)
 LIFETIME: Final = timedelta(hours=8)
 SEEN_EVERY: Final = timedelta(minutes=1)
+STEP_UP_FOR: Final = timedelta(minutes=10)
 PASSWORD_LENGTH: Final = 15
 FAILURES_ALLOWED: Final = 10
 FAILURE_WINDOW: Final = timedelta(minutes=15)
@@ -48,10 +48,12 @@ class SignedIn:
 
     person: Person
     token: str
+    pending: bool = False
 
 
-def sign_in(session: "Session", email: str, password: str, now: datetime) -> SignedIn:
-    """Check the password and begin a session.
+def sign_in(session: "Session", email: str, password: str, now: datetime, *, address: str | None = None,
+            factor_required: bool = False) -> SignedIn:
+    """Check the password and begin a session; it is pending where a second factor must follow.
 
     Raises SignInRefused; the caller then calls `sign_in_failed` in a new transaction, as this one rolls back.
     """
@@ -59,14 +61,47 @@ def sign_in(session: "Session", email: str, password: str, now: datetime) -> Sig
         raise TooManyFailures("too many tries: wait 15 minutes")
     person = people_queries.person_by_email(session, email[:254])
     # An unknown address costs the same work as a wrong password, so that time does not tell them apart.
-    matches = _verify(person.password_hash if person else _nobody(), password)
+    matches = _verify(person.password_hash if person else nobody(), password)
     if person is None or not person.active or not matches:
         raise SignInRefused("the e-mail address or the password is not right")
     people_queries.forget_failures(session, _key(session, email))
+    return begin_session(session, person, now, factor="password",
+                         pending=factor_required or has_second_factor(session, person.id))
+
+
+def begin_session(session: "Session", person: Person, now: datetime, *, factor: str, pending: bool = False,
+                  stepped_up: bool = False) -> SignedIn:
+    """A session for someone who has just shown who they are."""
     token = secrets.token_urlsafe(32)
-    session.add(LoginSession(token_hash=_digest(token), person_id=person.id, created=now, last_seen=now))
+    session.add(LoginSession(token_hash=_digest(token), person_id=person.id, factor=factor, pending=pending,
+                             stepped_up=now if stepped_up else None, created=now, last_seen=now))
     audit.record(session, actor_of(person), "account:sign_in", now)
-    return SignedIn(person, token)
+    return SignedIn(person, token, pending)
+
+
+def rotate(session: "Session", token: str, now: datetime, *, factor: str, stepped_up: bool = True) -> str:
+    """A new token for this session after its owner proved a factor; it is no longer pending."""
+    new = secrets.token_urlsafe(32)
+    if not people_queries.rotate(session, _digest(token), _digest(new), factor, now if stepped_up else None):
+        raise SignInRefused("this session has ended: sign in again")
+    return new
+
+
+def has_second_factor(session: "Session", person_id: UUID) -> bool:
+    """Whether the person has a time code or a passkey."""
+    return factor_queries.has_factor(session, person_id)
+
+
+def needs_step_up(stepped_up: datetime | None, now: datetime) -> bool:
+    """Whether someone whose session was last stepped up then must show anew who they are."""
+    return stepped_up is None or now - stepped_up > STEP_UP_FOR
+
+
+def step_up(session: "Session", actor: Actor, token: str, password: str, now: datetime) -> str:
+    """Show once more who one is, by the password, where there is no second factor. The session's new token."""
+    if not _verify(session.get_one(Person, actor.person_id).password_hash, password):
+        raise Invalid({"password": "this is not your present password"})
+    return rotate(session, token, now, factor="password")
 
 
 def sign_in_failed(session: "Session", email: str, now: datetime) -> None:
@@ -75,15 +110,15 @@ def sign_in_failed(session: "Session", email: str, now: datetime) -> None:
     audit.record(session, None, "account:sign_in", now, outcome="refused")
 
 
-def person_for_token(session: "Session", token: str, now: datetime) -> tuple[Person, bool] | None:
-    """Whose session this is, if it stands; and whether `mark_seen` is due."""
+def person_for_token(session: "Session", token: str, now: datetime) -> tuple[LoginSession, Person, bool] | None:
+    """The session, if it stands, whose it is, and whether `mark_seen` is due."""
     found = people_queries.login_session(session, _digest(token))
     if found is None:
         return None
     login, person = found
     if now - login.last_seen > IDLE or now - login.created > LIFETIME:
         return None
-    return person, now - login.last_seen > SEEN_EVERY
+    return login, person, now - login.last_seen > SEEN_EVERY
 
 
 def mark_seen(session: "Session", token: str, now: datetime) -> None:
@@ -103,16 +138,10 @@ def change_password(session: "Session", actor: Actor, token: str, old: str, new:
     person = session.get_one(Person, actor.person_id)
     if not _verify(person.password_hash, old):
         raise Invalid({"old": "this is not your present password"})
-    _check_password(new, person.email)
+    check_password(new, person.email)
     person.password_hash = hash_password(new)
     people_queries.end_sessions(session, now, person_id=person.id, keep=_digest(token))
     audit.record(session, actor, "account:change_password", now)
-
-
-def people(session: "Session", actor: Actor) -> Sequence[tuple[Person, str]]:
-    """Everyone, with their organization's name."""
-    require(actor, "people:read")
-    return people_queries.everyone(session)
 
 
 def add_person(session: "Session", actor: Actor | None, *, email: str, name: str, role: str, organization: str,
@@ -124,7 +153,7 @@ def add_person(session: "Session", actor: Actor | None, *, email: str, name: str
     if actor is not None:
         require(actor, "people:change")
     _check_person(session, email, name, role, organization)
-    _check_password(password, email)
+    check_password(password, email)
     home = people_queries.organization_by_name(session, organization.strip())
     if home is None:
         home = Organization(name=organization.strip(), description="", in_directory=False)
@@ -136,20 +165,6 @@ def add_person(session: "Session", actor: Actor | None, *, email: str, name: str
     session.flush()
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}", details={"role": role})
     return person
-
-
-def set_active(session: "Session", actor: Actor, person_id: UUID, active: bool, now: datetime) -> None:
-    """Let a person in or keep them out; keeping out ends their sessions at once. Raises NotFound, Invalid."""
-    require(actor, "people:change")
-    person = session.get(Person, person_id)
-    if person is None:
-        raise NotFound("no such person")
-    if person.id == actor.person_id:
-        raise Invalid({"person": "you cannot lock yourself out: ask another administrator"})
-    person.active = active
-    if not active:
-        people_queries.end_sessions(session, now, person_id=person.id)
-    audit.record(session, actor, "people:change", now, subject=f"person:{person.id}", details={"active": active})
 
 
 def actor_of(person: Person) -> Actor:
@@ -178,7 +193,7 @@ def _check_person(session: "Session", email: str, name: str, role: str, organiza
         raise Invalid(errors)
 
 
-def _check_password(password: str, email: str) -> None:
+def check_password(password: str, email: str) -> None:
     if len(password) < PASSWORD_LENGTH:
         raise Invalid({"password": f"at least {PASSWORD_LENGTH} characters: a few words in a row are good"})
     if len(password) > 1000 or len(set(password)) < 5 or email.partition("@")[0].casefold() == password.casefold():
@@ -191,7 +206,7 @@ def _hasher() -> PasswordHasher:
 
 
 @cache
-def _nobody() -> str:
+def nobody() -> str:
     return hash_password(secrets.token_urlsafe())
 
 

@@ -40,6 +40,9 @@ class LoginSession(Base):
     factor: Mapped[str] = mapped_column(String(10), default="password", server_default="password")
     pending: Mapped[bool] = mapped_column(default=False, server_default=false())
     stepped_up: Mapped[datetime | None]
+    # What a passkey is asked to sign: for this session, until then, and taken out by the first answer.
+    challenge: Mapped[bytes | None] = mapped_column(LargeBinary)
+    challenge_until: Mapped[datetime | None]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
     created: Mapped[datetime]
     last_seen: Mapped[datetime]
@@ -73,15 +76,18 @@ class RecoveryCode(Base):
 class Invitation(Base):
     """The only way to an account. The person is there already, and not active until they have accepted.
 
-    An officer needs a second administrator's word before the link is sent.
+    Where it `needs_second`, there is no link before a second administrator has approved.
     """
 
     __tablename__ = "invitation"
-    __table_args__ = (CheckConstraint("approved_by_id IS NULL OR approved_by_id <> invited_by_id", name="second"),)
+    __table_args__ = (
+        CheckConstraint("approved_by_id IS NULL OR approved_by_id <> invited_by_id", name="second"),
+        CheckConstraint("NOT needs_second OR token_hash IS NULL OR approved_by_id IS NOT NULL", name="approved"))
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
     invited_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    needs_second: Mapped[bool]
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     created: Mapped[datetime]
     expires: Mapped[datetime]

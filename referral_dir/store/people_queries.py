@@ -68,6 +68,13 @@ def end_sessions(session: Session, now: datetime, *, person_id: UUID | None = No
     return _rows(session, query)
 
 
+def rotate(session: Session, old: str, new: str, factor: str, stepped_up: datetime | None) -> bool:
+    """The session goes on under a new token; False: it has ended."""
+    query = update(LoginSession).where(LoginSession.token_hash == old, LoginSession.ended.is_(None)).values(
+        token_hash=new, pending=False, factor=factor, stepped_up=stepped_up or LoginSession.stepped_up)
+    return _rows(session, query.execution_options(synchronize_session=False)) == 1
+
+
 def seen(session: Session, token_hash: str, now: datetime) -> None:
     """The session was used now."""
     session.execute(update(LoginSession).where(LoginSession.token_hash == token_hash).values(last_seen=now))

@@ -4,12 +4,25 @@ from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 
 from referral_dir.desk import accounts
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.web.auth import HOME, PUBLIC, action, actor, begin, local_path, now, writing
+from referral_dir.web.auth import (
+    HOME,
+    PUBLIC,
+    action,
+    actor,
+    begin,
+    begin_again,
+    edge,
+    is_pending,
+    local_path,
+    now,
+    second_step,
+    writing,
+)
 
 blueprint = Blueprint("account", __name__)
 # Signing in is for everyone; the other views declare actions that need a role.
@@ -20,9 +33,12 @@ GUARD = PUBLIC
 @action("account:sign_in")
 def sign_in() -> ResponseReturnValue:
     """The form."""
+    target = local_path(request.args.get("next"))
+    if is_pending():
+        return redirect(second_step(target))
     if current_user.is_authenticated:
         return redirect(url_for(HOME[actor().role]))
-    return render_template("account/sign_in.html", errors={}, form={}, next=local_path(request.args.get("next")))
+    return render_template("account/sign_in.html", errors={}, form={}, next=target)
 
 
 @blueprint.post("/sign-in")
@@ -32,7 +48,8 @@ def sign_in_now() -> ResponseReturnValue:
     email, target = request.form.get("email", ""), local_path(request.form.get("next"))
     try:
         with writing() as db:
-            signed_in = accounts.sign_in(db, email, request.form.get("password", ""), now())
+            signed_in = accounts.sign_in(db, email, request.form.get("password", ""), now(),
+                                         address=request.remote_addr, factor_required=not edge().settings.demo)
     except accounts.SignInRefused as error:
         with writing() as db:
             accounts.sign_in_failed(db, email, now())
@@ -40,8 +57,7 @@ def sign_in_now() -> ResponseReturnValue:
         return render_template("account/sign_in.html", errors={"email": str(error)}, form=request.form,
                                next=target), code
     user = begin(signed_in)
-    login_user(user)
-    return redirect(target or url_for(HOME[user.actor.role]))
+    return redirect(second_step(target) if signed_in.pending else target or url_for(HOME[user.actor.role]))
 
 
 @blueprint.post("/sign-out")
@@ -55,6 +71,25 @@ def sign_out() -> ResponseReturnValue:
     response = make_response(redirect(url_for("public.home")))
     response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
     return response
+
+
+@blueprint.route("/step-up", methods=["GET", "POST"])
+@action("account:step_up")
+def step_up() -> ResponseReturnValue:
+    """Show anew who one is, before something that an unlocked phone in the wrong hand must not be able to do."""
+    target = local_path(request.values.get("next"))
+    if current_user.login.has_factor:
+        return redirect(second_step(target))
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            with writing() as db:
+                token = accounts.step_up(db, actor(), current_user.id, request.form.get("password", ""), now())
+            user = begin_again(token)
+            return redirect(target or url_for(HOME[user.actor.role]))
+        except Invalid as error:
+            errors = error.errors
+    return render_template("account/step_up.html", errors=errors, next=target), 422 if errors else 200
 
 
 @blueprint.route("/account", methods=["GET", "POST"])
