@@ -32,6 +32,16 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
 
 
 def _audiences() -> list[ModuleType]:
-    from referral_dir.web import account, administration, caseworker, factors, officer, oversight, provider, public
+    from referral_dir.web import (
+        account,
+        administration,
+        caseworker,
+        factors,
+        joining,
+        officer,
+        oversight,
+        provider,
+        public,
+    )
 
-    return [public, account, factors, officer, caseworker, provider, oversight, administration]
+    return [public, account, factors, joining, officer, caseworker, provider, oversight, administration]

@@ -128,6 +128,8 @@ def accept(session: "Session", token: str, *, name: str, password: str, now: dat
     if not name.strip() or len(name) > 200 or not name.isprintable():
         raise Invalid({"name": "write your name"})
     passwords.check_password(password, person.email, name, person.name)
+    # First the person, then the invitation, as everyone who changes both.
+    factor_queries.lock_person(session, person.id)
     if not invitation_queries.accept(session, _digest(token), now):
         raise NotFound("no such invitation")
     person.name, person.active = name.strip(), True
