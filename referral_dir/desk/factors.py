@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import pyotp
 
@@ -21,7 +22,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.store import factor_queries
 from referral_dir.store.crypto import KeyRing, SealError
-from referral_dir.store.people import Passkey, Person
+from referral_dir.store.people import Person
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -46,11 +47,21 @@ class TooManyTries(FactorRefused):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPasskey:
+    """A passkey as its owner sees it."""
+
+    id: UUID
+    name: str
+    created: datetime
+    last_used: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Factors:
     """What a person has set up."""
 
     totp: bool
-    passkeys: Sequence[Passkey]
+    passkeys: Sequence[OwnPasskey]
     codes_left: int
 
     @property
@@ -71,8 +82,9 @@ class TotpSetup:
 def of(session: "Session", actor: Actor) -> Factors:
     """The actor's factors."""
     person = session.get_one(Person, actor.person_id)
-    return Factors(person.totp_secret is not None, factor_queries.passkeys_of(session, person.id),
-                   factor_queries.codes_left(session, person.id))
+    keys = [OwnPasskey(row.id, row.name, row.created, row.last_used)
+            for row in factor_queries.passkeys_of(session, person.id)]
+    return Factors(person.totp_secret is not None, keys, factor_queries.codes_left(session, person.id))
 
 
 def count_try(session: "Session", actor: Actor, now: datetime) -> None:

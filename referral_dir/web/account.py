@@ -9,6 +9,7 @@ from flask_login import current_user, logout_user
 from referral_dir.desk import accounts
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
+from referral_dir.store.db import reading
 from referral_dir.web.auth import (
     HOME,
     PUBLIC,
@@ -78,7 +79,9 @@ def sign_out() -> ResponseReturnValue:
 def step_up() -> ResponseReturnValue:
     """Show anew who one is, before something that an unlocked phone in the wrong hand must not be able to do."""
     target = local_path(request.values.get("next"))
-    if current_user.login.has_factor:
+    with reading(edge().store) as db:
+        by_factor = accounts.has_second_factor(db, actor().person_id)
+    if by_factor:
         return redirect(second_step(target))
     errors: dict[str, str] = {}
     if request.method == "POST":

@@ -21,8 +21,7 @@ TO_APPROVE = "Another administrator must approve it before the link is sent."
 def everyone() -> ResponseReturnValue:
     """Everyone who has an account, by organization."""
     with reading(edge().store) as session:
-        members = people.everyone(session, actor())
-    return render_template("administration/people.html", members=members)
+        return render_template("administration/people.html", members=people.everyone(session, actor()))
 
 
 @blueprint.get("/people/<uuid:person_id>")
@@ -178,12 +177,11 @@ def _set_active(person_id: UUID, active: bool, done: str) -> ResponseReturnValue
 def _person(person_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
     with reading(edge().store) as session:
         member = people.one(session, actor(), person_id)
-    return render_template("administration/person.html", member=member, errors=errors, roles=list(Role),
-                           oneself=person_id == actor().person_id), code
+        return render_template("administration/person.html", member=member, errors=errors, roles=list(Role),
+                               oneself=person_id == actor().person_id), code
 
 
 def _invited(errors: dict[str, str], code: int) -> ResponseReturnValue:
     with reading(edge().store) as session:
         rows = invitations.listing(session, actor(), now())
-    return render_template("administration/invitations.html", rows=rows, errors=errors,
-                           me=actor().person_id), code
+        return render_template("administration/invitations.html", rows=rows, errors=errors, me=actor().person_id), code

@@ -32,9 +32,8 @@ HOME: Final = {
     Role.OVERSEER: "oversight.trail", Role.ADMINISTRATOR: "administration.people",
 }
 
-# Where someone goes who has shown a password and must still show a second factor, or has to set the first one up.
+# Where someone goes who has shown a password and must still show a second factor.
 SECOND_FACTOR: Final = "/sign-in/second"
-FIRST_FACTOR: Final = "/account/factors"
 PENDING_MAY: Final = frozenset({"account:sign_out", "account:second_factor"})
 
 
@@ -119,7 +118,7 @@ def action(name: str, *, step_up: bool = False) -> Callable[[View], View]:
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(name):
                 abort(403)
-            if step_up and accounts.needs_step_up(current_user.stepped_up, now()):
+            if step_up and current_user.is_authenticated and accounts.needs_step_up(current_user.stepped_up, now()):
                 return redirect(url_for("account.step_up", next=_page_of_the_form()))
             return view(*args, **kwargs)
 
@@ -165,9 +164,7 @@ def _page_of_the_form() -> str:
 
 
 def second_step(target: str | None = None) -> str:
-    """Where to go with a session that is pending: to the second factor, or to set the first one up."""
-    if is_pending() and not current_user.has_factor:
-        return FIRST_FACTOR
+    """The page of the second factor, and from there on to `target`; who has none yet sets it up there."""
     return SECOND_FACTOR + (f"?{urlencode({'next': target})}" if target else "")
 
 

@@ -3,9 +3,6 @@
 A pending session reaches these pages alone: `second` where its owner has a second factor, else the setting up.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
 from uuid import UUID
 
 import segno
@@ -29,22 +26,8 @@ from referral_dir.web.auth import (
     writing,
 )
 
-View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("factors", __name__)
 GUARD = SIGNED_IN
-
-
-def fresh_or_first(view: View) -> View:
-    """Only with a fresh proof of who this is; or to set up the first factor, for who has just shown the password."""
-    name = "account:factors"
-    stepped_up, first = action(name, step_up=True)(view), action(name)(view)
-
-    @wraps(view)
-    def chosen(*args: Any, **kwargs: Any) -> Any:
-        return (first if is_pending() else stepped_up)(*args, **kwargs)
-
-    chosen.action, chosen.step_up = name, True  # type: ignore[attr-defined]
-    return chosen  # type: ignore[return-value]
 
 
 @blueprint.route("/sign-in/second", methods=["GET", "POST"])
@@ -84,14 +67,14 @@ def own() -> ResponseReturnValue:
 
 
 @blueprint.get("/account/factors/code")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def totp_form() -> ResponseReturnValue:
     """A new secret, to scan or to type."""
     return _totp_page({}, None, 200)
 
 
 @blueprint.post("/account/factors/code")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def totp() -> ResponseReturnValue:
     """Take it into use once its first code is right."""
     sealed = request.form.get("sealed", "")
@@ -104,7 +87,7 @@ def totp() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/factors/code/remove")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def remove_totp() -> ResponseReturnValue:
     """Take no more time codes."""
     try:
@@ -116,7 +99,7 @@ def remove_totp() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/factors/passkey/make")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def ask_to_make() -> ResponseReturnValue:
     """What the browser needs to make a passkey."""
     with writing() as db:
@@ -124,7 +107,7 @@ def ask_to_make() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/factors/passkey")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def add_passkey() -> ResponseReturnValue:
     """Keep the passkey that the browser made."""
     try:
@@ -138,7 +121,7 @@ def add_passkey() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/factors/passkey/<uuid:passkey_id>/remove")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def remove_passkey(passkey_id: UUID) -> ResponseReturnValue:
     """Remove one of one's passkeys."""
     try:
@@ -150,7 +133,7 @@ def remove_passkey(passkey_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/account/factors/recovery")
-@fresh_or_first
+@action("account:factors", step_up=True)
 def recovery() -> ResponseReturnValue:
     """New recovery codes; shown in this answer and never again."""
     return _codes()
