@@ -272,6 +272,17 @@ def test_a_passkey_is_made_only_for_this_site_and_once(store: Store) -> None:
         add(cast.omar)
 
 
+@pytest.mark.parametrize(("address", "site"), [
+    ("https://directory.example", ("directory.example", "https://directory.example")),
+    ("https://Directory.example:443/", ("directory.example", "https://directory.example")),
+    ("http://localhost:8000", ("localhost", "http://localhost:8000")),
+    ("http://127.0.0.1:8000", None), ("https://[::1]", None),
+])
+def test_passkeys_are_for_the_host_of_the_base_url_unless_that_is_a_number(
+        address: str, site: tuple[str, str] | None) -> None:
+    assert passkeys.site_of(address) == (passkeys.Site(*site) if site else None)
+
+
 @pytest.mark.parametrize("required", [True, False])
 def test_the_last_factor_stays_where_one_is_required(store: Store, required: bool) -> None:
     cast = people.build(store)

@@ -234,6 +234,11 @@ def test_a_new_role_ends_sessions_and_none_that_needs_approval_comes_without(sto
     ada = second_administrator(store)
     sign_in(store, cast.petra)
     with transaction(store) as session:
+        members.set_privileges(session, cast.adam, cast.olga.person_id, may_break_glass=True, is_supervisor=True,
+                               now=NOW)
+        members.change_role(session, cast.adam, cast.olga.person_id, Role.PROVIDER, NOW)
+        olga = session.get_one(Person, cast.olga.person_id)
+        assert (olga.may_break_glass, olga.is_supervisor) == (False, False), "privileges do not outlive the role"
         assert members.change_role(session, cast.adam, cast.petra.person_id, Role.CASEWORKER, NOW) is False
     assert sessions_of(store, cast.petra) == 0
     sign_in(store, cast.petra)

@@ -306,6 +306,14 @@ def test_an_officer_is_invited_approved_by_another_joins_and_sets_up_a_second_fa
     assert used.status_code == 404
 
 
+def test_a_link_that_opens_nothing_is_not_written_down_when_a_signed_in_person_follows_it(real: Real) -> None:
+    browser = password(real, real.cast.olga)
+    set_up_codes(browser)
+    assert browser.get("/join/" + "canary" * 40).status_code == 404
+    with transaction(real.store) as session:
+        assert not [entry for entry in session.query(AuditEntry) if "canary" in f"{entry.subject}{entry.details}"]
+
+
 def test_a_link_that_opens_nothing_tells_nothing_whatever_is_sent_to_it(real: Real) -> None:
     browser = Browser(real.app)
     texts = set()
