@@ -28,6 +28,7 @@ def paths(world: World, known: bool) -> list[tuple[str, str, set[str], str]]:
             continue
         values = {a: (ids[a] if known else uuid4()) for a in rule.arguments if a in ids}
         values |= {"country": "US"} if "country" in rule.arguments else {}
+        values |= {"token": "made-up"} if "token" in rule.arguments else {}
         for step in ["withdraw"] if "consent/" in rule.rule and "step" in rule.arguments else \
                 ["accept"] if "handoff/" in rule.rule and "step" in rule.arguments else \
                 ["lock"] if "step" in rule.arguments else [None]:
