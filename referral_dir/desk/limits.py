@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -61,7 +62,7 @@ def network(address: str | None) -> str:
 
 def _before(session: "Session", key: str, begun: datetime, now: datetime, window: timedelta) -> int:
     still_within = 1 - (now - begun) / window
-    return int(rate_queries.counted(session, key, begun - window) * still_within)
+    return math.ceil(rate_queries.counted(session, key, begun - window) * still_within)
 
 
 def _begun(now: datetime, window: timedelta) -> datetime:
