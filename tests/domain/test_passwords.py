@@ -8,7 +8,8 @@ ABOUT = ("olga.petrenko@border.example", "Olga Petrenko", "Border Unit Miami (in
 
 
 @pytest.mark.parametrize("password", [
-    "orange bicycle under snow", "all small letters", "ALL LARGE LETTERS", "7 3 9 1 8 4 6 2 5 0 8", "пʼять слів без цифр",
+    "orange bicycle under snow", "all small letters", "ALL LARGE LETTERS", "7 3 9 1 8 4 6 2 5 0 8",
+    "пʼять слів без цифр",
     "ثلاث كلمات ليست معا", "f3hq0x7mz2kd9wv", "my sister olga likes trains", "x" * 7 + "tulips and rain"])
 def test_no_kind_of_character_is_required_or_refused(password: str) -> None:
     assert problem(password, ABOUT) is None
@@ -22,8 +23,9 @@ def test_fifteen_characters_are_enough_and_fourteen_are_not() -> None:
 
 
 @pytest.mark.parametrize("password", [
-    "qwertyuiopasdfgh", "123456789012345", "PasswordPassword", "P@ssw0rdP@ssw0rd", "password1234567", "iloveyou iloveyou",
-    "dragon-monkey-1987", "Correct Horse Battery Staple", "1qaz2wsx3edc4rfv", "2024!password!2024", DEMO_PASSWORD])
+    "qwertyuiopasdfgh", "123456789012345", "PasswordPassword", "P@ssw0rdP@ssw0rd", "password1234567",
+    "iloveyou iloveyou", "dragon-monkey-1987", "Correct Horse Battery Staple", "1qaz2wsx3edc4rfv",
+    "2024!password!2024", DEMO_PASSWORD])
 def test_what_guessing_begins_with_is_refused(password: str) -> None:
     assert "tried first" in (problem(password, ABOUT) or "")
 
