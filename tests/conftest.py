@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -131,13 +132,11 @@ def settings(tmp_path: Path) -> config.Settings:
 
 
 @pytest.fixture
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords that cost next to nothing, where a test needs many."""
-    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    hasher = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", lambda: hasher)
-    passwords.nobody.cache_clear()
-    yield
-    passwords.nobody.cache_clear()
+    monkeypatch.setattr(passwords, "nobody", cache(lambda: hasher.hash("nobody")))
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def sign_in(session: "Session", email: str, password: str, now: datetime, *, add
     """
     tries = _tries(email, address)
     with reading(store_of(session)) as beside:
-        slow = any(limits.exceeded(beside, kind, who, now, window=TRY_WINDOW, limit=TRIES[kind]) for kind, who in tries)
+        slow = limits.any_exceeded(beside, tries, now, window=TRY_WINDOW, limits=TRIES)
         known = people_queries.credentials(beside, email[:254])
     person = None
     if not slow:

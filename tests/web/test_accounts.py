@@ -15,6 +15,7 @@ from sqlalchemy import update
 import config
 from referral_dir import create_app
 from referral_dir.desk import accounts, notify, resets
+from referral_dir.desk.passwords import hash_password
 from referral_dir.domain.access import ACTIONS, Actor
 from referral_dir.store.db import Store, transaction
 from referral_dir.store.people import LoginSession, Person
@@ -25,6 +26,11 @@ from tests.web.test_guards import paths
 
 NEW = "tulips on the railway bridge"
 SITE = "https://directory.example"
+
+
+@pytest.fixture
+def password_hash(cheap_passwords: None) -> str:
+    return hash_password(people.PASSWORD)
 
 
 @pytest.fixture
@@ -66,7 +72,8 @@ def test_outside_the_demo_a_password_alone_reaches_only_the_second_factor(outsid
         tried += 1
         answer = visitor.client.open(path, method=method, base_url=SITE, headers={"Referer": SITE + path},
                                      data={"csrf_token": visitor.token} if method == "POST" else None)
-        assert answer.headers.get("Location", "").startswith("/sign-in/second"), f"{method} {path}: {answer.status_code}"
+        gone_to = answer.headers.get("Location", "")
+        assert gone_to.startswith("/sign-in/second"), f"{method} {path}: {answer.status_code} {gone_to}"
     assert tried > 30
     assert visitor.client.get("/sign-in", base_url=SITE).headers["Location"] == "/sign-in/second"
     assert "Olga" not in visitor.client.get("/about", base_url=SITE).text
@@ -135,7 +142,7 @@ def test_a_sensitive_page_asks_for_the_password_again_every_ten_minutes(
     assert browser.get("/try/page").text == "the address"
     thief = Browser(world.app.test_client())
     thief.client.set_cookie("session", before)
-    assert thief.get("/account").headers["Location"].startswith("/sign-in"), "the token of before stepping up is worth nothing"
+    assert thief.get("/account").headers["Location"].startswith("/sign-in"), "the token of before is worth nothing"
     with transaction(world.store) as session:
         session.execute(update(LoginSession).values(stepped_up=datetime.now(UTC) - timedelta(minutes=11)))
     browser.token = token(browser.get("/account").text)
