@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from referral_dir.domain.consent import is_active
 from referral_dir.store import case_queries, outbox, people_queries
+from referral_dir.store.crypto import SealError
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.records import OutboxMessage
 
@@ -125,12 +126,22 @@ def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> Ema
             return None
         message = session.get_one(OutboxMessage, message_id)
         person = people_queries.active_person(session, message.person_id)
-        if person is None or not _still_consented(session, message, now):
+        path = _path(session, message)
+        if person is None or path is None or not _still_consented(session, message, now):
             outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None, link=None)
             return None
-        path = (session.info["keys"].open(message.link, message.id, "link").decode() if message.link
-                else f"/waiting/{message.handoff_id}")
         return compose(message, person.email, mailer, path)
+
+
+def _path(session: "Session", message: OutboxMessage) -> str | None:
+    """What the mail links to; None where its key has been taken away: the others must not wait for it."""
+    if message.link is None:
+        return f"/waiting/{message.handoff_id}"
+    try:
+        path: bytes = session.info["keys"].open(message.link, message.id, "link")
+    except SealError:
+        return None
+    return path.decode()
 
 
 def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:

@@ -10,8 +10,9 @@ from referral_dir.desk import accounts, audit, limits, notify
 from referral_dir.desk.passwords import check_password, hash_password
 from referral_dir.domain.errors import Invalid
 from referral_dir.store import people_queries
+from referral_dir.store.crypto import SealError
 from referral_dir.store.db import reading, store_of
-from referral_dir.store.people import PasswordReset
+from referral_dir.store.people import PasswordReset, Person
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -51,8 +52,7 @@ def prepare(session: "Session", now: datetime) -> int:
     made = 0
     people_queries.delete_resets(session, now)
     for row in people_queries.resets_to_prepare(session, BATCH):
-        email = session.info["keys"].open(row.address, row.id, _COLUMN).decode()
-        person = people_queries.person_by_email(session, email)
+        person = _who_asked(session, row)
         if person is None or not person.active:
             people_queries.delete_reset(session, row.id)
             continue
@@ -61,6 +61,14 @@ def prepare(session: "Session", now: datetime) -> int:
             notify.tell_person(session, "password_reset", person.id, now, path=f"/reset/{token}")
             made += 1
     return made
+
+
+def _who_asked(session: "Session", row: PasswordReset) -> Person | None:
+    try:
+        email = session.info["keys"].open(row.address, row.id, _COLUMN).decode()
+    except SealError:
+        return None  # its key has been taken away: the others must not wait for it
+    return people_queries.person_by_email(session, email)
 
 
 def may_choose(session: "Session", token: str, now: datetime) -> bool:

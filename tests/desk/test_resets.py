@@ -1,16 +1,19 @@
 """A forgotten password: one answer for all, a link that works once and for an hour, and no way past a second factor."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
+import config
+from referral_dir.cli import deliver_once
 from referral_dir.desk import accounts, notify, resets
 from referral_dir.desk.passwords import hash_password
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.passwords import DEMO_PASSWORD
+from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.people import PasswordReset, Person
 from referral_dir.store.records import AuditEntry, OutboxMessage
@@ -153,17 +156,45 @@ def test_it_does_not_stand_in_for_the_second_factor(store: Store) -> None:
 
 
 def test_asking_writes_the_same_whoever_it_is_and_nothing_readable_is_kept(store: Store) -> None:
-    cast_of(store)
-    for email in ("olga@test.example", "nobo@test.example"):
+    cast = cast_of(store)
+    with transaction(store) as session:
+        accounts.set_active(session, cast.adam, cast.carl.person_id, False, NOW)
+    ask(store, "else@test.example")
+    statements: list[list[str]] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *told: statements[-1].append(told[2]))
+    for email in ("olga@test.example", "nobo@test.example", "carl@test.example"):
+        statements.append([])
         ask(store, email)
+    assert statements[0] == statements[1] == statements[2]
+    assert not any("person" in statement.partition("password_reset")[0] for statement in statements[0])
     with reading(store) as session:
-        first, second = session.scalars(select(PasswordReset)).all()
+        first, *others = session.scalars(select(PasswordReset)).all()
         audited = session.scalars(select(AuditEntry).where(AuditEntry.action == "account:reset_password")).all()
-        for row in (first, second):
+        for row in (first, *others):
             assert (len(row.address or b""), row.person_id, row.token_hash) == (len(first.address or b""), None, None)
             assert b"test.example" not in (row.address or b"")
         assert [(row.actor_id, row.subject, row.outcome, row.details) for row in audited] == \
-            [(None, None, "done", {})] * 2
+            [(None, None, "done", {})] * 4
+
+
+def test_what_a_key_that_is_gone_has_sealed_holds_up_no_other_mail(store: Store) -> None:
+    cast_of(store)
+    other = Store(store.engine, KeyRing((("gone1", b"g" * 32),)))
+    ask(other, "omar@test.example")
+    ask(store)
+    with transaction(other) as session:
+        notify.tell_person(session, "password_reset", session.scalars(select(Person.id)).first(), NOW, path="/reset/x")
+    assert [mail["To"] for mail in delivered(store)] == ["olga@test.example"]
+    assert delivered(store) == []
+
+
+def test_the_deliver_command_makes_the_links_also_where_mail_must_wait(
+        store: Store, settings: config.Settings) -> None:
+    cast_of(store)
+    ask(store, now=datetime.now(UTC))
+    deliver_once(settings, store)
+    with reading(store) as session:
+        assert session.scalars(select(OutboxMessage.kind)).all() == ["password_reset"]
 
 
 def test_no_token_is_readable_in_the_database_and_none_stays_after_sending(store: Store) -> None:
