@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 if TYPE_CHECKING:
     from config import Settings
@@ -18,6 +19,10 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
 
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
+    if settings.trusted_proxies:
+        # Only then is the client's address, and that it came by https, taken from headers.
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     store = store or open_store(settings.database_url, settings.master_keys)
     indexes = open_indexes(settings.instance, settings.text_index)
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
@@ -42,6 +47,7 @@ def _audiences() -> list[ModuleType]:
         oversight,
         provider,
         public,
+        resets,
     )
 
-    return [public, account, factors, joining, officer, caseworker, provider, oversight, administration]
+    return [public, account, resets, factors, joining, officer, caseworker, provider, oversight, administration]

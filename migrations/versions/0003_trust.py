@@ -24,6 +24,8 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('key', 'window', name=op.f('pk_rate_count'))
     )
+    op.create_index(op.f('ix_rate_count_window'), 'rate_count', ['window'])
+    op.drop_table('sign_in_failure')
     op.create_table('invitation',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('person_id', sa.Uuid(), nullable=False),
@@ -63,15 +65,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_passkey_person_id'), ['person_id'], unique=False)
 
     op.create_table('password_reset',
-    sa.Column('token_hash', sa.String(length=64), nullable=False),
-    sa.Column('person_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('address', sa.LargeBinary(), nullable=True),
+    sa.Column('person_id', sa.Uuid(), nullable=True),
+    sa.Column('token_hash', sa.String(length=64), nullable=True),
     sa.Column('created', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires', sa.DateTime(timezone=True), nullable=False),
     sa.Column('used', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_password_reset_person_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_password_reset'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_password_reset')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_password_reset_token_hash'))
     )
     with op.batch_alter_table('password_reset', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_password_reset_expires'), ['expires'], unique=False)
         batch_op.create_index(batch_op.f('ix_password_reset_person_id'), ['person_id'], unique=False)
 
     op.create_table('recovery_code',
@@ -244,3 +250,10 @@ def downgrade() -> None:
     for table in ('address_reveal', 'case_key', 'case_exclusion', 'break_glass', 'unusual_pattern', 'recovery_code',
                   'password_reset', 'passkey', 'invitation', 'rate_count', 'audit_head'):
         op.drop_table(table)
+    op.create_table('sign_in_failure',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('key', sa.String(length=64), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_in_failure'))
+    )
+    op.create_index(op.f('ix_sign_in_failure_key'), 'sign_in_failure', ['key'])

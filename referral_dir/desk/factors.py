@@ -20,7 +20,7 @@ import pyotp
 from referral_dir.desk import audit, limits, notify
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
-from referral_dir.store import factor_queries
+from referral_dir.store import factor_queries, people_queries
 from referral_dir.store.crypto import KeyRing, SealError
 from referral_dir.store.people import Person
 
@@ -157,7 +157,7 @@ def make_codes(session: "Session", actor: Actor, now: datetime) -> list[str]:
     """Ten new recovery codes in place of the old ones. They are shown this once: only keyed hashes are kept."""
     require(actor, "account:factors")
     factor_queries.lock_person(session, actor.person_id)
-    if not factor_queries.has_factor(session, actor.person_id):
+    if not people_queries.has_second_factor(session, actor.person_id):
         raise WrongState("first set up time codes or a passkey")
     codes = ["".join(secrets.choice(_SIGNS) for _ in range(CODE_LENGTH)) for _ in range(CODES)]
     first = KeyRing(session.info["keys"].keys[:1])
@@ -174,13 +174,13 @@ def prove_recovery(session: "Session", actor: Actor, code: str, now: datetime) -
     if not factor_queries.use_code(session, actor.person_id, hashes, now):
         raise FactorRefused("this code is not right, or was used already")
     proved(session, actor, "recovery", now)
-    notify.queue_link(session, "account_changed", actor.person_id, "/account/factors", now)
+    notify.tell_person(session, "account_changed", actor.person_id, now, path="/account/factors")
     return factor_queries.codes_left(session, actor.person_id)
 
 
 def check_one_is_left(session: "Session", actor: Actor, required: bool) -> None:
     """After a removal: refuse it where it was the last factor and one is required. Raises Invalid."""
-    if factor_queries.has_factor(session, actor.person_id):
+    if people_queries.has_second_factor(session, actor.person_id):
         return
     if required:
         raise Invalid({"factors": "this is your last second factor: set up another one first"})
@@ -191,7 +191,7 @@ def changed(session: "Session", actor: Actor, factor: str, change: str, now: dat
     """Write a change down and tell its owner: someone else may have made it."""
     audit.record(session, actor, "account:factors", now, subject=f"person:{actor.person_id}",
                  details={"factor": factor, "change": change})
-    notify.queue_link(session, "account_changed", actor.person_id, "/account/factors", now)
+    notify.tell_person(session, "account_changed", actor.person_id, now, path="/account/factors")
 
 
 def _locked(session: "Session", actor: Actor) -> Person:

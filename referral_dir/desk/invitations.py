@@ -71,6 +71,7 @@ def start_again(session: "Session", actor: Actor, person: Person, now: datetime)
     person.password_hash = passwords.hash_password(secrets.token_urlsafe())
     factor_queries.forget_factors(session, person.id)
     people_queries.end_sessions(session, now, person_id=person.id)
+    people_queries.void_resets(session, person.id, now)
     invitation_queries.revoke(session, now, person_id=person.id)
     outbox.cancel_messages_to(session, person.id, "invitation")
     return _begin(session, actor, person, now)
@@ -127,7 +128,7 @@ def accept(session: "Session", token: str, *, name: str, password: str, now: dat
     _, person = _open(session, token, now)
     if not name.strip() or len(name) > 200 or not name.isprintable():
         raise Invalid({"name": "write your name"})
-    passwords.check_password(password, person.email, name, person.name)
+    passwords.check_password(password, name, *accounts.about(session, person))
     # First the person, then the invitation, as everyone who changes both.
     factor_queries.lock_person(session, person.id)
     if not invitation_queries.accept(session, _digest(token), now):
@@ -154,7 +155,7 @@ def _begin(session: "Session", actor: Actor, person: Person, now: datetime) -> I
 
 def _send(session: "Session", invitation: Invitation, token: str, now: datetime) -> None:
     outbox.cancel_messages_to(session, invitation.person_id, "invitation")
-    notify.queue_link(session, "invitation", invitation.person_id, f"/join/{token}", now)
+    notify.tell_person(session, "invitation", invitation.person_id, now, path=f"/join/{token}")
 
 
 def _invitation(session: "Session", invitation_id: UUID) -> Invitation:

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import ipaddress
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,18 +26,25 @@ def count(session: "Session", kind: str, subject: str, now: datetime, *, window:
     this = rate_queries.count_once_more(session, key, begun)
     if this == 1:
         rate_queries.prune(session, now - KEPT)
-    return this + _before(session, key, begun, now, window)
+    before = rate_queries.counted(session, [key], [begun - window]).get((key, begun - window), 0)
+    return this + _still_within(before, begun, now, window)
 
 
 def counted(session: "Session", kind: str, subject: str, now: datetime, *, window: timedelta) -> int:
     """How often it was done within the window; counts nothing."""
-    key, begun = _key(session, kind, subject), _begun(now, window)
-    return rate_queries.counted(session, key, begun) + _before(session, key, begun, now, window)
+    return _counted(session, [(kind, subject)], now, window)[0]
 
 
 def exceeded(session: "Session", kind: str, subject: str, now: datetime, *, window: timedelta, limit: int) -> bool:
     """Whether once more would be too often; counts nothing."""
     return counted(session, kind, subject, now, window=window) >= limit
+
+
+def any_exceeded(session: "Session", tries: Sequence[tuple[str, str]], now: datetime, *, window: timedelta,
+                 limits: Mapping[str, int]) -> bool:
+    """Whether once more would be too often for one of these kinds and subjects, each by its kind's limit."""
+    counts = _counted(session, tries, now, window)
+    return any(found >= limits[kind] for found, (kind, _) in zip(counts, tries, strict=True))
 
 
 def take_back(session: "Session", kind: str, subject: str, now: datetime, *, window: timedelta) -> None:
@@ -59,9 +68,16 @@ def network(address: str | None) -> str:
     return str(found)
 
 
-def _before(session: "Session", key: str, begun: datetime, now: datetime, window: timedelta) -> int:
-    still_within = 1 - (now - begun) / window
-    return int(rate_queries.counted(session, key, begun - window) * still_within)
+def _counted(session: "Session", tries: Sequence[tuple[str, str]], now: datetime, window: timedelta) -> list[int]:
+    begun = _begun(now, window)
+    keys = [_key(session, kind, subject) for kind, subject in tries]
+    found = rate_queries.counted(session, keys, [begun, begun - window])
+    return [found.get((key, begun), 0) + _still_within(found.get((key, begun - window), 0), begun, now, window)
+            for key in keys]
+
+
+def _still_within(before: int, begun: datetime, now: datetime, window: timedelta) -> int:
+    return math.ceil(before * (1 - (now - begun) / window))
 
 
 def _begun(now: datetime, window: timedelta) -> datetime:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from referral_dir.domain.consent import is_active
 from referral_dir.store import case_queries, invitation_queries, outbox, people_queries
+from referral_dir.store.crypto import SealError
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.records import OutboxMessage
 
@@ -41,7 +42,6 @@ FIRST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY: Final = timedelta(hours=4)
 GIVE_UP_AFTER: Final = 12
 BATCH: Final = 100
-LINK: Final = "outbox_message.link"
 
 Send = Callable[[EmailMessage], None]
 
@@ -92,11 +92,11 @@ def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datet
     _queue(session, kind, handoff, handoff.requested_by_id, now)
 
 
-def queue_link(session: "Session", kind: str, person_id: UUID, path: str, now: datetime) -> None:
-    """Queue a message with a link of its own; the path is sealed, because it may carry a token."""
-    row_id = uuid4()
-    session.add(OutboxMessage(id=row_id, kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now,
-                              link=session.info["keys"].seal(path.encode(), row_id, LINK)))
+def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str) -> None:
+    """Queue a message to one person about their own account; `path` is sealed, as it may open something."""
+    message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now)
+    message.link = session.info["keys"].seal(path.encode(), message.id, "link")
+    session.add(message)
 
 
 def cancel(session: "Session", handoff_id: UUID) -> None:
@@ -131,10 +131,22 @@ def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> Ema
         message = session.get_one(OutboxMessage, message_id)
         person = (invitation_queries.invited(session, message.person_id, now) if message.kind == "invitation"
                   else people_queries.active_person(session, message.person_id))
-        if person is None or not _still_consented(session, message, now):
+        path = _path(session, message)
+        if person is None or path is None or not _still_consented(session, message, now):
             outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None, link=None)
             return None
-        return compose(message, person.email, mailer, _path(session, message))
+        return compose(message, person.email, mailer, path)
+
+
+def _path(session: "Session", message: OutboxMessage) -> str | None:
+    """What the mail links to; None where its key has been taken away: the others must not wait for it."""
+    if message.link is None:
+        return f"/waiting/{message.handoff_id}"
+    try:
+        path: bytes = session.info["keys"].open(message.link, message.id, "link")
+    except SealError:
+        return None
+    return path.decode()
 
 
 def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:
@@ -142,13 +154,6 @@ def _still_consented(session: "Session", message: OutboxMessage, now: datetime) 
         return True
     row = case_queries.lock_consent(session, message.consent_id)
     return row is not None and is_active(case_queries.as_consent(row), now)
-
-
-def _path(session: "Session", message: OutboxMessage) -> str:
-    if message.link is None:
-        return f"/waiting/{message.handoff_id}"
-    path: bytes = session.info["keys"].open(message.link, message.id, LINK)
-    return path.decode()
 
 
 def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str) -> EmailMessage:

@@ -87,6 +87,7 @@ def set_active(session: "Session", actor: Actor, person_id: UUID, active: bool, 
     person.active = active
     if not active:
         people_queries.end_sessions(session, now, person_id=person.id)
+        people_queries.void_resets(session, person.id, now)
         invitation_queries.revoke(session, now, person_id=person.id)
         outbox.cancel_messages_to(session, person.id, "invitation")
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}", details={"active": active})

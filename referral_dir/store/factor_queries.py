@@ -5,17 +5,10 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.store.people import LoginSession, Passkey, Person, RecoveryCode
-
-
-def has_factor(session: Session, person_id: UUID) -> bool:
-    """Whether a second factor is set up. Recovery codes are none: they only stand in for one."""
-    return bool(session.scalar(select(or_(
-        exists().where(Person.id == person_id, Person.totp_secret.is_not(None)),
-        exists().where(Passkey.person_id == person_id)))))
 
 
 def with_factor(session: Session) -> set[UUID]:

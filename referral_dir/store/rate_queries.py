@@ -1,5 +1,6 @@
 """Counts within windows of time: each is one upsert, so that no two processes lose each other's."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, tuple_, update
@@ -19,9 +20,11 @@ def count_once_more(session: Session, key: str, window: datetime) -> int:
     return session.scalar(query.returning(RateCount.count)) or 1
 
 
-def counted(session: Session, key: str, window: datetime) -> int:
-    """The count of one window."""
-    return session.scalar(select(RateCount.count).where(RateCount.key == key, RateCount.window == window)) or 0
+def counted(session: Session, keys: Sequence[str], windows: Sequence[datetime]) -> dict[tuple[str, datetime], int]:
+    """The counts of these keys in these windows; what is missing was never counted."""
+    query = select(RateCount.key, RateCount.window, RateCount.count)
+    rows = session.execute(query.where(RateCount.key.in_(keys), RateCount.window.in_(windows)))
+    return {(key, window): count for key, window, count in rows}
 
 
 def take_back(session: Session, key: str, window: datetime) -> None:

@@ -117,7 +117,7 @@ def action(name: str, *, step_up: bool = False) -> Callable[[View], View]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(name):
-                abort(403)
+                return abort(403) if current_user.is_authenticated else _sign_in_first()
             if step_up and current_user.is_authenticated and accounts.needs_step_up(current_user.stepped_up, now()):
                 return redirect(url_for("account.step_up", next=_page_of_the_form()))
             return view(*args, **kwargs)
@@ -134,18 +134,21 @@ def guard(roles: Guard) -> Callable[[], Any]:
     def check() -> Any:
         if roles is None:
             return None
-        if is_pending():
-            view = current_app.view_functions[request.endpoint or ""]
-            return None if may(getattr(view, "action", "")) else redirect(second_step(request.path))
         if not current_user.is_authenticated:
-            # Only where to go on is kept, never what was typed.
-            target = request.path if request.method == "GET" else None
-            return redirect(url_for("account.sign_in", next=target))
+            view = current_app.view_functions[request.endpoint or ""]
+            # A pending session may go on to the few views that lead to its second factor.
+            return None if is_pending() and may(getattr(view, "action", "")) else _sign_in_first()
         if current_user.actor.role not in roles:
             abort(403)
         return None
 
     return check
+
+
+def _sign_in_first() -> Any:
+    # Only where to go on is kept, never what was typed.
+    target = request.path if request.method == "GET" else None
+    return redirect(second_step(target) if is_pending() else url_for("account.sign_in", next=target))
 
 
 def local_path(target: str | None) -> str | None:

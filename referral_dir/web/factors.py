@@ -30,6 +30,12 @@ blueprint = Blueprint("factors", __name__)
 GUARD = SIGNED_IN
 
 
+@blueprint.errorhandler(accounts.SignInRefused)
+def ended(error: accounts.SignInRefused) -> ResponseReturnValue:
+    """The session was ended, or went on under another token, while this request was under way."""
+    return redirect(url_for("account.sign_in"))
+
+
 @blueprint.route("/sign-in/second", methods=["GET", "POST"])
 @action("account:second_factor")
 def second() -> ResponseReturnValue:

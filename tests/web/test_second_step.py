@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 import config
 from referral_dir import create_app
-from referral_dir.desk import notify
+from referral_dir.desk import accounts, notify
 from referral_dir.domain.access import Actor
 from referral_dir.store.db import Store, transaction
 from referral_dir.store.people import LoginSession, Passkey, Person
@@ -195,6 +195,27 @@ def test_a_passkey_is_added_signs_in_and_its_answer_can_not_be_sent_twice(real: 
     browser.follow(browser.post("/sign-in/second", kind="passkey",
                                 answer=key.sign(browser.json("/sign-in/second/passkey"))))
     assert browser.at == "/officer/"
+    with transaction(real.store) as session:
+        for login in session.query(LoginSession):
+            login.stepped_up = datetime.now(UTC) - timedelta(minutes=11)
+    browser.get("/account/factors/code")
+    assert browser.at == "/sign-in/second", "a step-up"
+    signed = key.sign(browser.json("/sign-in/second/passkey"))
+    browser.follow(browser.post("/sign-in/second", kind="passkey", answer=signed, next="/account/factors/code"))
+    assert browser.at == "/account/factors/code"
+
+
+def test_a_session_that_ends_while_its_factor_is_shown_leads_to_the_first_step(
+        real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, _ = set_up_codes(password(real, real.cast.olga))
+    browser = password(real, real.cast.olga)
+
+    def ended(*_: object, **__: object) -> str:
+        raise accounts.SignInRefused("this session has ended")
+
+    monkeypatch.setattr(accounts, "rotate", ended)
+    answer = browser.post("/sign-in/second", kind="totp", code=app.now())
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in")
 
 
 def test_the_last_factor_can_not_be_removed_and_a_change_needs_a_fresh_proof(real: Real) -> None:
