@@ -32,6 +32,8 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         # Lax, not Strict: the link in an e-mail must find the person signed in.
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_PATH="/", WTF_CSRF_TIME_LIMIT=None,
+        # We send no referrer, so none comes back; Origin and Sec-Fetch-Site are looked at instead.
+        WTF_CSRF_SSL_STRICT=False,
         MAX_CONTENT_LENGTH=MAXIMUM_BODY, MAX_FORM_MEMORY_SIZE=MAXIMUM_BODY, MAX_FORM_PARTS=500,
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000)
     csrf.init_app(app)
