@@ -39,6 +39,7 @@ def outside(world: World, tmp_path: Path) -> World:
     settings = config.load_settings({
         "REFERRAL_DIR_SECRET_KEY": "s" * 40, "REFERRAL_DIR_BASE_URL": SITE, "REFERRAL_DIR_TRUSTED_PROXY": "1",
         "REFERRAL_DIR_MASTER_KEYS": "k1:" + base64.b64encode(b"k" * 32).decode(),
+        "REFERRAL_DIR_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
         "REFERRAL_DIR_INSTANCE": str(tmp_path / "outside")})
     app = create_app(settings, world.store)
     return World(app, world.store, world.cast, world.case, world.consent, world.handoff)

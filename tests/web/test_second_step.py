@@ -42,7 +42,8 @@ def real(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(people, "NOW", datetime.now(UTC))
     settings = config.load_settings({
         "REFERRAL_DIR_INSTANCE": str(tmp_path / "instance"), "REFERRAL_DIR_SECRET_KEY": "s" * 40,
-        "REFERRAL_DIR_MASTER_KEYS": "k1:" + "a2tr" * 10 + "a2s=", "REFERRAL_DIR_BASE_URL": BASE})
+        "REFERRAL_DIR_MASTER_KEYS": "k1:" + "a2tr" * 10 + "a2s=",
+        "REFERRAL_DIR_AUDIT_KEY": "YWFh" * 10 + "YWE=", "REFERRAL_DIR_BASE_URL": BASE})
     # What a password costs lies in its hash: many people sign in here.
     cast = people.build(sqlite_store, password_hash=PasswordHasher(1, 8, 1).hash(people.PASSWORD))
     return Real(create_app(settings, sqlite_store), sqlite_store, cast)
