@@ -13,7 +13,7 @@ from referral_dir.store import rate_queries
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-# No window may be longer: older counts are removed.
+# No window may be longer than half of this: older counts are removed.
 KEPT: Final = timedelta(days=2)
 
 

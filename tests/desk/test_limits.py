@@ -119,8 +119,10 @@ def test_many_places_together_are_slowed_down_for_minutes_only(
         sqlite_store: Store, cheap_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(accounts.TRIES, "sign_in.account", 12)  # type: ignore[arg-type]
     people.build(sqlite_store, password_hash=hash_password(PASSWORD))
+    assert attempt(sqlite_store, "192.0.2.1", PASSWORD, now=NOW - timedelta(hours=20)) == "in"
     answers = [attempt(sqlite_store, f"198.51.100.{n}") for n in range(20)]
     assert answers.count("SignInRefused") == 12
+    assert attempt(sqlite_store, "192.0.2.1", PASSWORD) == "in", "from where they signed in lately nobody waits"
     assert attempt(sqlite_store, "203.0.113.20", PASSWORD) == "TooManyTries"
     assert attempt(sqlite_store, "203.0.113.20", PASSWORD, now=NOW + 2 * accounts.TRY_WINDOW) == "in"
 
