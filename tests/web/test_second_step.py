@@ -282,6 +282,11 @@ def test_in_the_demo_the_last_factor_may_go_and_the_page_says_what_that_means(
     assert "password alone" in browser.get("/account/factors").text
 
 
+def plain(text: str) -> str:
+    """Without what is new in each answer: tokens, references to ask about an error by."""
+    return re.sub(r'value="[^"]+"|nonce="[^"]+"|\b[0-9a-f]{8}\b', "", text)
+
+
 def join_token(real: Real) -> str:
     sent: list[Any] = []
     notify.deliver(real.store, notify.Mailer("x", 1, "a@b.example", BASE), datetime.now(UTC), sent.append)
@@ -324,7 +329,7 @@ def test_an_officer_is_invited_approved_by_another_joins_and_sets_up_a_second_fa
     assert nora.get("/officer/cases").status_code == 200
     again = Browser(real.app)
     used, never = again.get(f"/join/{link}"), again.get("/join/no-such-link")
-    assert (used.status_code, used.text) == (never.status_code, never.text)
+    assert (used.status_code, plain(used.text)) == (never.status_code, plain(never.text))
     assert used.status_code == 404
 
 
@@ -342,10 +347,10 @@ def test_a_link_that_opens_nothing_tells_nothing_whatever_is_sent_to_it(real: Re
     for link in ("x", "y" * 43, "z" * 5000, "%00", "a%2Fb"):
         answer = browser.get(f"/join/{link}")
         assert answer.status_code == 404
-        texts.add(re.sub(r'value="[^"]+"', "", answer.text))
+        texts.add(plain(answer.text))
         browser.get("/sign-in")
         answer = browser.post(f"/join/{link}", name="Nobody", password=NEW_PASSWORD)
         assert answer.status_code == 404
-        texts.add(re.sub(r'value="[^"]+"', "", answer.text))
+        texts.add(plain(answer.text))
     assert len(texts) == 1
     assert "Nobody" not in texts.pop()
