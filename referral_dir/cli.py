@@ -301,7 +301,7 @@ def deliver() -> None:
 
 def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
     """One round: expiries first, so that nothing is announced that has just ended."""
-    with transaction(store) as session:
+    with transaction(store, system="deliver") as session:
         expire_due(session, _now())
     if not settings.smtp_host:
         return notify.Delivered(0, 0, 0, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from referral_dir.domain.access import Actor, require
-from referral_dir.store import audit_queries, records
+from referral_dir.store import audit_queries, exclusion_queries, records
 from referral_dir.store.db import Store, transaction
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def trail(session: "Session", actor: Actor, now: datetime, *, action: str | None
           before: int | None = None) -> Trail:
     """The trail, filtered. Reading it is itself audited."""
     require(actor, "audit:read")
-    rows, total = audit_queries.audit_page(session, action=action, outcome=outcome, subject=subject,
-                                           person_id=person_id, before=before, limit=PAGE_SIZE + 1)
+    hidden = exclusion_queries.hidden_subjects(session, actor)
+    rows, total = audit_queries.audit_page(session, hidden=hidden, action=action, outcome=outcome,
+                                           subject=subject, person_id=person_id, before=before, limit=PAGE_SIZE + 1)
     entries = tuple(
         Entry(row.sequence, row.at, person or "—", organization or "—", row.action, row.subject, row.purpose,
               row.outcome, row.details)
@@ -93,6 +94,7 @@ def verify(session: "Session") -> Verification:
     return Verification(expected - 1, previous, None)
 
 
-def kinds(session: "Session") -> list[str]:
+def kinds(session: "Session", actor: Actor) -> list[str]:
     """The kinds of act that the trail holds, for its filter."""
-    return list(audit_queries.actions_seen(session))
+    require(actor, "audit:read")
+    return list(audit_queries.actions_seen(session, exclusion_queries.hidden_subjects(session, actor)))

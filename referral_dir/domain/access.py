@@ -39,6 +39,7 @@ ACTIONS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType({
     "case:read": _OFFICER,
     "case:change": _OFFICER,
     "case:close": _OFFICER,
+    "case:match": _OFFICER,
     "case:exclude": _OFFICER,
     "case:own_copy": _OFFICER,
     "case:break_glass": _OFFICER,

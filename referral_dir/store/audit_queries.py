@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from referral_dir.store.directory import Organization
@@ -14,10 +14,14 @@ from referral_dir.store.records import AuditEntry
 AuditRow = tuple[AuditEntry, str | None, str | None]
 
 
-def audit_page(session: Session, *, action: str | None, outcome: str | None, subject: str | None,
-               person_id: UUID | None, before: int | None, limit: int) -> tuple[Sequence[AuditRow], int]:
-    """Entries newest first, each with the actor's and organization's name, and how many there are in all."""
-    conditions = []
+def audit_page(session: Session, *, hidden: frozenset[str], action: str | None, outcome: str | None,
+               subject: str | None, person_id: UUID | None, before: int | None,
+               limit: int) -> tuple[Sequence[AuditRow], int]:
+    """Entries newest first, each with the actor's and organization's name, and how many there are in all.
+
+    `hidden` are the subjects that do not exist for the reader: see `exclusion_queries.hidden_subjects`.
+    """
+    conditions = [shown(hidden)]
     if action:
         conditions.append(AuditEntry.action.startswith(action, autoescape=True))
     if outcome:
@@ -46,6 +50,11 @@ def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
         yield dict(row._mapping)
 
 
-def actions_seen(session: Session) -> Sequence[str]:
-    """The kinds of act that the trail holds."""
-    return session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)).all()
+def shown(hidden: frozenset[str]) -> ColumnElement[bool]:
+    """Whether the entry is about nothing that is hidden from the reader."""
+    return or_(AuditEntry.subject.is_(None), AuditEntry.subject.not_in(hidden)) if hidden else true()
+
+
+def actions_seen(session: Session, hidden: frozenset[str]) -> Sequence[str]:
+    """The kinds of act that the trail holds, as far as the reader may know."""
+    return session.scalars(select(AuditEntry.action).where(shown(hidden)).distinct().order_by(AuditEntry.action)).all()

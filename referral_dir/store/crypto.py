@@ -8,7 +8,9 @@ from typing import Final, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -54,6 +56,18 @@ class KeyRing:
         if key is None:
             raise SealError("sealed with a key that is not configured")
         return unseal(key, body, row, column)
+
+    def derive(self, purpose: str) -> bytes:
+        """A key for one purpose by HKDF-SHA256 from the first key: no key is used for two things."""
+        return _derived(self.keys[0][1], purpose)
+
+    def derive_all(self, purpose: str) -> tuple[bytes, ...]:
+        """As `derive`, for every key: what was made under an older first key is still known after a rotation."""
+        return tuple(_derived(key, purpose) for _, key in self.keys)
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
 
 
 def new_key() -> bytes:

@@ -20,7 +20,7 @@ def trail() -> ResponseReturnValue:
         found = audit.trail(session, actor(), now(), action=args.get("action") or None,
                             outcome=args.get("outcome") or None, subject=args.get("subject") or None,
                             before=args.get("before", type=int))
-        kinds = audit.kinds(session)
+        kinds = audit.kinds(session, actor())
     return render_template("oversight/trail.html", trail=found, kinds=kinds, args=args)
 
 
