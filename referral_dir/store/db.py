@@ -127,6 +127,7 @@ def reading(store: Store, actor: Actor | None = None, *, system: str = "") -> It
     with Session(engine, expire_on_commit=False, autoflush=False, info={"keys": store.keys}) as session:
         tenancy.begin(session, actor, system)
         yield session
+        session.expunge_all()  # a rollback would empty the rows that the block hands on to a page
         session.rollback()
 
 
