@@ -25,8 +25,8 @@ from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.index import feed
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
-from referral_dir.store import people_queries
-from referral_dir.store.db import Store, migrate, reading, transaction
+from referral_dir.store import people_queries, roles
+from referral_dir.store.db import Store, make_engine, migrate, reading, transaction
 
 if TYPE_CHECKING:
     from referral_dir.geocoder import PublicGeocoder
@@ -325,6 +325,25 @@ def audit_verify() -> None:
         if result.broken_at is not None:
             raise click.ClickException(f"the chain is broken at entry {result.broken_at}")
         click.echo(f"{result.entries} entries, unbroken; head {result.head}")
+
+
+@main.group("database")
+def database_group() -> None:
+    """The database."""
+
+
+@database_group.command("roles")
+@click.option("--role", default=roles.APPLICATION_ROLE, show_default=True, help="made if it is not there")
+def database_roles(role: str) -> None:
+    """Give the server's own PostgreSQL role what it needs and no more. Run as the owner, after every `init`."""
+    with _clear_errors():
+        settings = config.load_settings()
+        engine = make_engine(settings.database_url)
+        try:
+            roles.grant_application_role(engine, role)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{role} is ready. Set its password (psql: \\password {role}) and let the server sign in with it.")
 
 
 @main.group("user")

@@ -112,7 +112,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "account:factors": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),
     "account:sessions": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),
     "service:find": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY),
-    "service:read": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY),
+    "service:read": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY, _S.NEEDS),
     "case:create": _grant(_OFFICER, _R.NONE, _S.NEEDS),
     "case:read": _grant(_OFFICER, _R.OWN, *_CASE),
     "case:change": _grant(_OFFICER, _R.OWN, *_CASE),
