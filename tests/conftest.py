@@ -119,7 +119,7 @@ def postgres_store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 @pytest.fixture
 def app_store(postgres_store: Store) -> Iterator[Store]:
-    """The store as the server has it: as a role that is neither owner nor superuser. `postgres_store` is its owner's."""
+    """`postgres_store` as the server has it: as a role that is neither owner nor superuser."""
     grant_application_role(postgres_store.engine)
     with postgres_store.engine.begin() as connection:
         connection.exec_driver_sql(f"ALTER ROLE {APPLICATION_ROLE} PASSWORD 'invented-for-tests'")

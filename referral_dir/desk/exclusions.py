@@ -105,6 +105,7 @@ def _called(session: "Session", name: str) -> Organization:
 
 def _add(session: "Session", case: Case, text: str, now: datetime, *, organization_id: UUID | None = None,
          person_key: str | None = None) -> None:
+    case_queries.lock_consents_of(session, case.id)
     row_id = uuid4()
     session.add(CaseExclusion(
         id=row_id, case_id=case.id, organization_id=organization_id, person_key=person_key, created=now,

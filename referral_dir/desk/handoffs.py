@@ -183,6 +183,8 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     """
     handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
     row = _locked_consent(session, handoff)
+    if case_queries.handoff_of_recipient(session, handoff_id, actor) is None:
+        raise NotFound("no such handoff")  # they were named meanwhile as someone who must never see the case
     open_now = HandoffState(handoff.state) in rules.OPEN
     allowed = open_now and row is not None and consent.is_active(case_queries.as_consent(row), now)
     shown: dict[str, str] = {}

@@ -76,6 +76,11 @@ def lock_consent(session: Session, consent_id: UUID) -> Consent | None:
     return session.scalar(_fresh(select(Consent).where(Consent.id == consent_id).with_for_update()))
 
 
+def lock_consents_of(session: Session, case_id: UUID) -> None:
+    """Whoever discloses something of the case now has committed, and whoever begins to waits for this transaction."""
+    session.execute(select(Consent.id).where(Consent.case_id == case_id).order_by(Consent.id).with_for_update())
+
+
 def lock_consents_for(session: Session, case_id: UUID, organization_id: UUID, purpose: str) -> Sequence[Consent]:
     """All records of the case that name this recipient and purpose, locked."""
     query = select(Consent).where(Consent.case_id == case_id, Consent.purpose == purpose,

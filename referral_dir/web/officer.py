@@ -208,7 +208,7 @@ def exclude(case_id: UUID) -> ResponseReturnValue:
     except Invalid as error:
         with writing() as session:
             return _case_page(session, case_id, error.errors, 422)
-    flash("Kept out from now on. What was open there is cancelled.")
+    flash("Kept out from now on: for them this case does not exist.")
     return redirect(url_for("officer.case", case_id=case_id))
 
 

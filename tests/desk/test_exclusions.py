@@ -1,5 +1,6 @@
 """Conflict of interest: for whom a case names, it does not exist; on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.message import EmailMessage
 from uuid import UUID
@@ -221,6 +222,57 @@ def test_what_can_not_be_named_is_answered_with_what_to_write(
         says = "already"
     with pytest.raises(Invalid, match=says):
         keep_out(store, cast.olga, case_id, email=email, organization=organization)
+
+
+def test_no_read_shows_anything_after_an_exclusion_has_committed(store: Store) -> None:
+    cast = people.build(store, beds=10)
+    shown_before = 0
+    for _ in range(10):
+        case_id, _, handoff_id = people.request(store, cast)
+        with transaction(store) as session:
+            handoffs.accept(session, cast.petra, handoff_id, NOW)
+        excluded: list[bool] = []
+
+        def read(handoff_id: UUID = handoff_id, excluded: list[bool] = excluded) -> tuple[bool, bool]:
+            began_after = bool(excluded)
+            try:
+                with transaction(store) as session:
+                    return bool(handoffs.read_incoming(session, cast.petra, handoff_id, NOW).identifying), began_after
+            except NotFound:
+                return False, began_after
+
+        def keep_them_out(case_id: UUID = case_id, excluded: list[bool] = excluded) -> None:
+            keep_out(store, cast.olga, case_id, email="petra@test.example")
+            excluded.append(True)
+
+        with ThreadPoolExecutor(6) as pool:
+            reads = [pool.submit(read) for _ in range(3)]
+            pool.submit(keep_them_out).result()
+            reads += [pool.submit(read) for _ in range(3)]
+            results = [r.result() for r in reads]
+        assert (True, True) not in results
+        shown_before += sum(shown for shown, _ in results)
+    assert shown_before, "some read came first"
+
+
+def test_a_read_that_waits_for_an_exclusion_shows_nothing(postgres_store: Store) -> None:
+    cast = people.build(postgres_store)
+    case_id, _, handoff_id = people.request(postgres_store, cast)
+    with transaction(postgres_store) as session:
+        handoffs.accept(session, cast.petra, handoff_id, NOW)
+
+    def read() -> object:
+        with transaction(postgres_store) as session:
+            return handoffs.read_incoming(session, cast.petra, handoff_id, NOW).identifying
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(postgres_store) as session:
+            exclusions.exclude_person(session, cast.olga, case_id, "petra@test.example", NOW)
+            waiting = pool.submit(read)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1.5)
+        with pytest.raises(NotFound):
+            waiting.result(timeout=30)
 
 
 def test_only_an_officer_of_the_case_names_anyone(store: Store) -> None:
