@@ -121,4 +121,5 @@ def test_every_command_has_help_and_the_trail_verifies(run: Any) -> None:
     assert "unbroken" in run("audit", "verify")
     assert "officer@demo.example" in run("user", "list")
     assert "sent 0" in run("deliver")
+    assert "only PostgreSQL has roles" in run("database", "roles", code=1)
     run("init")
