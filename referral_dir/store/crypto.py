@@ -8,8 +8,8 @@ from typing import Final, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
@@ -58,16 +58,15 @@ class KeyRing:
         return unseal(key, body, row, column)
 
     def derive(self, purpose: str) -> bytes:
-        """A key for one purpose by HKDF-SHA256 from the first key: no key is used for two things."""
-        return _derived(self.keys[0][1], purpose)
+        """A key of 32 bytes for one purpose, by HKDF from the first key: no key ever does two jobs.
+
+        It changes when a new first key is put in, so nothing that must outlive a rotation may hang on it.
+        """
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"referral-dir:" + purpose.encode()).derive(self.keys[0][1])
 
     def derive_all(self, purpose: str) -> tuple[bytes, ...]:
         """As `derive`, for every key: what was made under an older first key is still known after a rotation."""
-        return tuple(_derived(key, purpose) for _, key in self.keys)
-
-
-def _derived(key: bytes, purpose: str) -> bytes:
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
+        return tuple(KeyRing((pair,)).derive(purpose) for pair in self.keys)
 
 
 def new_key() -> bytes:

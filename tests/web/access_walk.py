@@ -6,6 +6,7 @@ personal value needs a line in MARKERS.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,8 +17,11 @@ from referral_dir import _audiences
 from referral_dir.desk import cases, exclusions, handoffs
 from referral_dir.domain.access import GRANTS, Actor, Relation, Shown
 from referral_dir.domain.vocabulary import Place, Role
+from referral_dir.store import crypto
+from referral_dir.store.cases import BreakGlass
 from referral_dir.store.db import transaction
-from referral_dir.store.people import Person
+from referral_dir.store.people import Invitation, Passkey, Person
+from referral_dir.store.records import UnusualPattern
 from referral_dir.store.secret_queries import seal_place
 from tests import cast as people
 from tests.web.conftest import World
@@ -39,6 +43,7 @@ class Walk:
     consent: UUID
     handoff: UUID
     exclusion: UUID
+    rows: dict[str, UUID]
     actors: dict[str, Actor]
     markers: Mapping[Shown, tuple[str, ...]] = field(default_factory=dict)
 
@@ -58,7 +63,7 @@ class Argument:
         return (self.public if self.public and not GRANTS[action].roles else self.real)(walk)
 
 
-OWNERS, RECIPIENTS = ("olga", "odile"), ("petra",)
+OWNERS, RECIPIENTS, ABSENT = ("olga", "odile"), ("petra",), ("olive",)
 ARGUMENTS: dict[str, Argument] = {
     "country": Argument(lambda _: "US", made_up=lambda: "ZZ"),
     "service_id": Argument(lambda w: w.world.cast.shelter, {Relation.KEEPER: ("clara", "petra", "xenia")},
@@ -70,9 +75,17 @@ ARGUMENTS: dict[str, Argument] = {
     "consent_id": Argument(lambda w: w.consent, {Relation.OWN: OWNERS}),
     "handoff_id": Argument(lambda w: w.handoff, {Relation.REQUESTER: OWNERS, Relation.RECIPIENT: RECIPIENTS,
                                                  Relation.PARTY: OWNERS + RECIPIENTS}),
+    # Theirs is someone's who is not in the walk: to everybody in it, it is a stranger's.
+    "passkey_id": Argument(lambda w: w.rows["passkey"], {Relation.SELF: ABSENT}),
+    "invitation_id": Argument(lambda w: w.rows["invitation"]),
+    "break_glass_id": Argument(lambda w: w.rows["break_glass"], {Relation.REVIEWER: ("vera",)}),
+    "pattern_id": Argument(lambda w: w.rows["pattern"]),
+    "token": Argument(lambda _: "a-token-that-nobody-was-sent", made_up=lambda: uuid4().hex),
 }
 # Arguments that name a record which everybody with the role may know of, where the action asks for no relation.
-OPEN_RECORDS = frozenset({"country", "service_id", "person_id"})
+OPEN_RECORDS = frozenset({"country", "service_id", "person_id", "invitation_id", "pattern_id", "token"})
+# Whoever holds one may go on; what a real one opens is proved where it is made. Here nobody holds one.
+SECRETS = frozenset({"token"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,7 @@ class Step:
 
 def build(world: World) -> Walk:
     """What the walk meets: an accepted handoff, and people whom the case names."""
-    cast = world.cast
+    cast, row_id = world.cast, uuid4()
     with transaction(world.store) as session:
         def colleague(name: str, of: Actor) -> Actor:
             template = session.get_one(Person, of.person_id)
@@ -103,6 +116,9 @@ def build(world: World) -> Walk:
 
         extra = {"odile": colleague("Odile", cast.olga), "oscar": colleague("Oscar", cast.olga),
                  "xenia": colleague("Xenia", cast.petra)}
+        olive, ada = colleague("Olive", cast.olga), colleague("Ada", cast.adam)
+        for officer in (cast.olga, extra["odile"]):
+            session.get_one(Person, officer.person_id).may_break_glass = True
         seal_place(session, cast.shelter, {"address_1": "77 Marker Court"}, (25.7, -80.2))
         case = cases.open_case(session, cast.olga, cases.NewCase(
             needs=["shelter.emergency"], languages=["ht"], safe_contact="the marker aunt",
@@ -116,14 +132,30 @@ def build(world: World) -> Walk:
         for email in ("oscar@test.example", "xenia@test.example", "stranger@marker.example"):
             exclusions.exclude_person(session, cast.olga, case.id, email, people.NOW)
         listed = exclusions.named(session, cast.olga, case)
+        rows: dict[str, Any] = {
+            "passkey": Passkey(person_id=olive.person_id, credential_id=b"x", public_key=b"x", sign_count=0,
+                               name="invented", created=people.NOW),
+            "invitation": Invitation(person_id=olive.person_id, invited_by_id=ada.person_id, created=people.NOW,
+                                     expires=people.NOW + timedelta(days=7)),
+            "break_glass": BreakGlass(
+                case_id=case.id, recipient_organization_id=cast.pablo.organization_id, person_id=olive.person_id,
+                reason="immediate_danger", imminence="now", why_no_consent="unconscious", fields=["name"],
+                explanation=crypto.seal(cases.case_key(session, case), b"marker words", row_id, "explanation"),
+                id=row_id, granted=people.NOW, expires=people.NOW + timedelta(hours=1),
+                review_by=people.NOW + timedelta(hours=24)),
+            "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
+        session.add_all(rows.values())
+        session.flush()
+        made = {name: row.id for name, row in rows.items()}
     actors = {name: getattr(cast, name) for name in EVERYONE if hasattr(cast, name)} | extra
     markers = {
-        Shown.NEEDS: ("Markerville",), Shown.IDENTIFYING: ("Marker Person", "marker asthma", "the marker aunt"),
+        Shown.NEEDS: ("Markerville",),
+        Shown.IDENTIFYING: ("Marker Person", "marker asthma", "the marker aunt", "marker words"),
         Shown.EXCLUSIONS: ("stranger@marker.example",), Shown.MEETING_POINT: ("the marker gate",),
         Shown.ADDRESS: ("77 Marker Court",), Shown.ACCOUNTS: ("pablo@test.example", "odile@test.example"),
         Shown.AUDIT: (f"case:{case.id}", f"handoff:{handoff}"), Shown.CONSENT: (f"/officer/consent/{consent}",),
     }
-    return Walk(world, case.id, consent, handoff, listed[2].exclusion_id, actors, markers)
+    return Walk(world, case.id, consent, handoff, listed[2].exclusion_id, made, actors, markers)
 
 
 def undeclared(app: Flask) -> list[str]:
