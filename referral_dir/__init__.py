@@ -14,10 +14,11 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     """The web application: settings, store, indexes, and each audience's pages behind its guard."""
     import config
     from referral_dir.desk.opening_up import open_indexes, open_store
-    from referral_dir.web import auth, errors, page_words, security
+    from referral_dir.web import auth, errors, page_words, security, uploads
 
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
+    app.request_class = uploads.Request
     store = store or open_store(settings.database_url, settings.master_keys)
     indexes = open_indexes(settings.instance, settings.text_index)
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
@@ -32,6 +33,16 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
 
 
 def _audiences() -> list[ModuleType]:
-    from referral_dir.web import account, administration, caseworker, officer, oversight, provider, public
+    from referral_dir.web import (
+        account,
+        administration,
+        break_glass,
+        caseworker,
+        consent,
+        officer,
+        oversight,
+        provider,
+        public,
+    )
 
-    return [public, account, officer, caseworker, provider, oversight, administration]
+    return [public, account, officer, consent, break_glass, caseworker, provider, oversight, administration]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from referral_dir.domain.consent import is_active
 from referral_dir.store import case_queries, outbox, people_queries
@@ -25,6 +25,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "handoff_waiting": "Something is waiting for you",
     "handoff_answered": "There is an answer for you",
     "handoff_ended": "Something has changed",
+    "break_glass": "Something needs your review today",
 })
 BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
 LEASE: Final = timedelta(minutes=10)
@@ -82,6 +83,13 @@ def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datet
     _queue(session, kind, handoff, handoff.requested_by_id, now)
 
 
+def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str) -> None:
+    """Queue a message to one person that links to a page of its own; the path is sealed."""
+    message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now)
+    message.link = session.info["keys"].seal(path.encode(), message.id, "link")
+    session.add(message)
+
+
 def cancel(session: "Session", handoff_id: UUID) -> None:
     """Whatever has not been sent about this handoff never will be."""
     outbox.cancel_messages(session, handoff_id)
@@ -116,7 +124,9 @@ def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> Ema
         if person is None or not _still_consented(session, message, now):
             outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None)
             return None
-        return compose(message, person.email, mailer)
+        path = (session.info["keys"].open(message.link, message.id, "link").decode() if message.link
+                else f"/waiting/{message.handoff_id}")
+        return compose(message, person.email, mailer, path)
 
 
 def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:
@@ -126,7 +136,7 @@ def _still_consented(session: "Session", message: OutboxMessage, now: datetime) 
     return row is not None and is_active(case_queries.as_consent(row), now)
 
 
-def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessage:
+def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str) -> EmailMessage:
     """The mail; its Message-ID is the row's, so that a resent copy is known as the same."""
     mail = EmailMessage()
     mail["Subject"] = SUBJECTS[message.kind]
@@ -134,7 +144,7 @@ def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessag
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(BODY.format(link=f"{mailer.base_url.rstrip('/')}/waiting/{message.handoff_id}"))
+    mail.set_content(BODY.format(link=mailer.base_url.rstrip("/") + path))
     return mail
 
 

@@ -80,7 +80,12 @@ def lock_consents_for(session: Session, case_id: UUID, organization_id: UUID, pu
 
 
 def move_consent(session: Session, consent_id: UUID, from_state: str, **values: Any) -> bool:
-    """Change the record if it is still in `from_state`. False: someone was first."""
+    """Change the record if it is still in `from_state`. False: someone was first.
+
+    A step writes its own columns and no other: what was agreed is never changed.
+    """
+    if not values.keys() <= rules.WRITES[ConsentState(values["state"])]:
+        raise ValueError("this step does not write that column: widening needs a new record")
     query = update(Consent).where(Consent.id == consent_id, Consent.state == from_state).values(**values)
     return _changed(session, query)
 
@@ -235,7 +240,7 @@ def disclosures_of(session: Session, case_id: UUID) -> Sequence[Disclosure]:
 def as_consent(row: Consent) -> rules.Consent:
     """The record as the rules see it."""
     return rules.Consent(ConsentState(row.state), row.recipient_organization_id, row.purpose,
-                         frozenset(row.fields), row.given, row.expires)
+                         frozenset(row.fields), row.given, row.expires, row.valid_from)
 
 
 def _fresh(query: Query) -> Query:

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from referral_dir.desk import accounts
+from referral_dir.desk import accounts, break_glass
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
 from referral_dir.web.auth import action, actor, now, writing
@@ -54,4 +54,19 @@ def set_active(person_id: UUID, step: str) -> ResponseReturnValue:
     except Invalid as error:
         return _page(error.errors, 422)
     flash("Locked: their sessions are ended." if step == "lock" else "Unlocked.")
+    return redirect(url_for("administration.people"))
+
+
+@blueprint.post("/people/<uuid:person_id>/privileges")
+@action("people:change")
+def set_privileges(person_id: UUID) -> ResponseReturnValue:
+    """Name an officer who may break glass, or who supervises those."""
+    form = request.form
+    try:
+        with writing() as session:
+            break_glass.set_privileges(session, actor(), person_id, may_break_glass=bool(form.get("may_break_glass")),
+                                       is_supervisor=bool(form.get("is_supervisor")), now=now())
+    except Invalid as error:
+        return _page(error.errors, 422)
+    flash("Saved.")
     return redirect(url_for("administration.people"))

@@ -20,7 +20,8 @@ OWNERS = {"case_id": {"olga"}, "consent_id": {"olga"}, "handoff_id": {"olga", "p
 def paths(world: World, known: bool) -> list[tuple[str, str, set[str], str]]:
     """(method, path, record ids in it, action) for every route, with real or made-up ids."""
     ids = {"case_id": world.case, "consent_id": world.consent, "handoff_id": world.handoff,
-           "service_id": world.cast.shelter, "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id}
+           "service_id": world.cast.shelter, "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id,
+           "break_glass_id": uuid4()}
     found = []
     adapter = world.app.url_map.bind("localhost")
     for rule in world.app.url_map.iter_rules():
