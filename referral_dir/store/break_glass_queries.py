@@ -45,9 +45,13 @@ def last_answer(session: Session, case_id: UUID, organization_id: UUID) -> str |
         or_(Consent.given.is_not(None), Consent.state == "refused"))
     rows = session.scalars(query.execution_options(populate_existing=True)).all()
     # A superseded yes ended when its successor was given, so the successor counts.
-    newest = max((row for row in rows if row.state != "superseded"), default=None,
-                 key=lambda row: (row.ended if row.state in ("refused", "withdrawn") else row.given) or row.created)
+    newest = max((row for row in rows if row.state != "superseded"), default=None, key=_decided)
     return newest.state if newest else None
+
+
+def _decided(row: Consent) -> tuple[datetime, bool]:
+    said_no = row.state in rules.A_NO
+    return (row.ended if said_no else row.given) or row.created, said_no
 
 
 def to_review(session: Session, person_id: UUID, organization_id: UUID, role: Role) -> Sequence[tuple[BreakGlass,
