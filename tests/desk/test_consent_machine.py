@@ -39,7 +39,7 @@ FIELDS = st.frozensets(st.sampled_from(sorted(VALUES)), max_size=3)
 WHERE = st.sampled_from(["clinic", "shelter"])
 ANY = st.integers(0, 30)
 EXAMPLES = {"sqlite": 120, "postgresql": 30}
-STAGE = st.sampled_from(["new", "explained", "agreed", "accepted", "being replaced", "saved"])
+STAGE = st.sampled_from(["new", "explained", "agreed", "accepted", "being replaced", "replaced", "saved"])
 SAID = Explanation("ht", "staff_member", "adult")
 YES = Answer("witnessed_oral", "interpreter")
 SHOWING = ("accepted", "in_progress")
@@ -52,8 +52,9 @@ class Records(RuleBasedStateMachine):
     store: ClassVar[Store]
     cast: ClassVar[Cast]
 
-    @initialize(stages=st.fixed_dictionaries({"clinic": STAGE, "shelter": STAGE}), fields=FIELDS)
-    def open_case(self, stages: dict[str, str], fields: frozenset[str]) -> None:
+    @initialize(stages=st.fixed_dictionaries({"clinic": STAGE, "shelter": STAGE}), fields=FIELDS, later=st.booleans(),
+                waited=st.sampled_from([timedelta(0), timedelta(minutes=59), timedelta(hours=25)]))
+    def open_case(self, stages: dict[str, str], fields: frozenset[str], later: bool, waited: timedelta) -> None:
         """A new case that has come some way already, so that few steps are needed to where it matters."""
         self.now = NOW
         self.records: list[dict[str, Any]] = []
@@ -69,15 +70,18 @@ class Records(RuleBasedStateMachine):
         for where, stage in stages.items():
             if stage not in ("new", "saved"):
                 self.begin(where, fields, 1, later=False, explain=True)
-            if stage in ("agreed", "accepted", "being replaced"):
+            if stage not in ("new", "explained", "saved"):
                 self.give(-1)
             if stage == "saved":
                 self.break_the_glass(where, frozenset({"name", "health"}))
-            if stage in ("accepted", "being replaced", "saved"):
+            if stage in ("accepted", "being replaced", "replaced", "saved"):
                 self.request(where)
                 self.accept(-1)
-            if stage == "being replaced":
-                self.begin(where, fields - {"name"}, 3, later=False, explain=True)
+            if stage in ("being replaced", "replaced"):
+                self.begin(where, fields - {"name"}, 3, later=later, explain=True)
+            if stage == "replaced":
+                self.give(-1)
+        self.now += waited
 
     # --- the model
 
@@ -307,6 +311,6 @@ def test_no_order_of_acts_shows_what_is_not_allowed(store: Store) -> None:
         session.get_one(Person, cast.olga.person_id).may_break_glass = True
     machine = type("Run", (Records,), {"store": store, "cast": cast})
     run_state_machine_as_test(machine, settings=settings(
-        max_examples=EXAMPLES[store.engine.dialect.name], stateful_step_count=14,
+        max_examples=EXAMPLES[store.engine.dialect.name], stateful_step_count=12,
         phases=(Phase.generate, Phase.shrink), deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck)))

@@ -1,5 +1,6 @@
 """No read shows anything once a withdrawal has committed: 1,000 races of real threads over both databases."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -57,6 +58,7 @@ def test_no_read_succeeds_after_a_withdrawal_has_committed(store: Store) -> None
     def withdraw_each() -> None:
         for number, (consent_id, _) in enumerate(pairs):
             start.wait(60)
+            time.sleep(number % 4 * 0.002)
             with transaction(store) as session:
                 consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
             withdrawn[number] = True
@@ -64,6 +66,7 @@ def test_no_read_succeeds_after_a_withdrawal_has_committed(store: Store) -> None
     def read_each() -> None:
         for number, (_, handoff_id) in enumerate(pairs):
             start.wait(60)
+            time.sleep(number % 3 * 0.002)
             shown = True
             while shown:
                 began_after = withdrawn[number]
@@ -79,7 +82,7 @@ def test_no_read_succeeds_after_a_withdrawal_has_committed(store: Store) -> None
             future.result()
     assert broken == []
     assert all(withdrawn)
-    assert 0 < sum(bool(seen[n]) for n in range(races)), "the reader was never first"
+    assert any(seen[n] for n in range(races)), "the reader was never first"
     assert any(not seen[n] for n in range(races)), "the withdrawal was never first"
     nothing_committed_after(store, pairs)
 
