@@ -30,7 +30,7 @@ def _form(case_id: UUID, service_id: UUID, errors: dict[str, str], code: int) ->
 
 
 @blueprint.post("/case/<uuid:case_id>/<uuid:service_id>")
-@action("case:break_glass")
+@action("case:break_glass")  # the place for step_up=True
 def grant(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     """Break the glass."""
     sent = request.form

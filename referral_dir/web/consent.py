@@ -117,6 +117,8 @@ def move(consent_id: UUID, step: str) -> ResponseReturnValue:
     except Invalid as error:
         return _page(consent_id, error.errors, 422)
     flash(DONE[step])
+    if step == "give" and service_id is not None:
+        return redirect(url_for("consent.draft", case_id=row.case_id, service_id=service_id))
     if step == "withdraw":
         return redirect(url_for("officer.case", case_id=row.case_id))
     return redirect(url_for("consent.page", consent_id=row.id, service=service_id))
