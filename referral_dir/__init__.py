@@ -17,10 +17,11 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     import config
     from referral_dir.desk.opening_up import open_indexes, open_store
     from referral_dir.desk.retention import catch_up
-    from referral_dir.web import auth, errors, page_words, security
+    from referral_dir.web import auth, errors, page_words, security, uploads
 
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
+    app.request_class = uploads.Request
     if settings.trusted_proxies:
         # Only then is the client's address, and that it came by https, taken from headers.
         proxies = settings.trusted_proxies
@@ -43,7 +44,9 @@ def _audiences() -> list[ModuleType]:
     from referral_dir.web import (
         account,
         administration,
+        break_glass,
         caseworker,
+        consent,
         factors,
         joining,
         officer,
@@ -53,4 +56,5 @@ def _audiences() -> list[ModuleType]:
         resets,
     )
 
-    return [public, account, resets, factors, joining, officer, caseworker, provider, oversight, administration]
+    return [public, account, resets, factors, joining, officer, consent, break_glass, caseworker, provider, oversight,
+            administration]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from referral_dir.desk import cases, consents, handoffs
 from referral_dir.domain.access import Actor
+from referral_dir.domain.consent_record import Answer, Explanation, Terms
 from referral_dir.domain.vocabulary import Place, Role
 from referral_dir.store.db import Store, transaction
 from referral_dir.store.directory import Organization, Phone, Service, ServiceCapacity, ServiceNeed, Unit
@@ -14,6 +15,8 @@ from referral_dir.store.people import Person
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 MIAMI = Place("Miami", "US", 25.7743, -80.1937, "Florida", "America/New_York")
 PASSWORD = "invented words in a row"
+EXPLAINED = Explanation("fr", "professional_remote", "adult", interpreter_reference="Agency 4711")
+SAID_YES = Answer("witnessed_oral", "second_officer")
 
 
 @dataclass
@@ -89,9 +92,9 @@ def new_case(store: Store, cast: Cast, household: int = 1) -> UUID:
 def consent(store: Store, cast: Cast, case_id: UUID, service_id: UUID, fields: tuple[str, ...] = ("name",)) -> UUID:
     """An active consent for the service's organization."""
     with transaction(store) as session:
-        row = consents.draft(session, cast.olga, case_id, service_id, fields, 14, NOW)
-        consents.explain(session, cast.olga, row.id, language="fr", interpreter="professional_remote", now=NOW)
-        consents.give(session, cast.olga, row.id, method="witnessed_oral", now=NOW)
+        row = consents.draft(session, cast.olga, case_id, service_id, Terms(fields), NOW)
+        consents.explain(session, cast.olga, row.id, EXPLAINED, NOW)
+        consents.give(session, cast.olga, row.id, SAID_YES, NOW)
         return row.id
 
 

@@ -12,6 +12,7 @@ import config
 from referral_dir.cli import main
 from referral_dir.desk import cases, consents
 from referral_dir.desk.opening_up import open_store
+from referral_dir.domain.consent_record import Withdrawal
 from referral_dir.store.cases import Case, CaseField, CaseKey
 from referral_dir.store.crypto import KeyRing, SealError, unseal
 from referral_dir.store.db import Store, reading, transaction
@@ -101,7 +102,7 @@ def test_what_was_erased_and_withdrawn_since_stays_so_in_a_restored_backup(world
     assert "Erased" in world.run("purge", "--case", world.reference(world.case))
     store = world.open()
     with transaction(store) as session:
-        consents.withdraw(session, world.cast.olga, world.other_consent, how="told_officer", now=NOW)
+        consents.withdraw(session, world.cast.olga, world.other_consent, Withdrawal(), NOW)
     store.engine.dispose()
     world.run("backup", str(world.folder / "newer.sqlite"), "--keys", str(keys))
     assert "there already" in world.run("backup", str(backup), code=1)
@@ -136,7 +137,7 @@ def test_any_command_ends_again_what_a_database_put_back_by_hand_has_forgotten(w
         connection.exec_driver_sql(f"VACUUM INTO '{backup}'")
         connection.exec_driver_sql("BEGIN")
     with transaction(store) as session:
-        consents.withdraw(session, world.cast.olga, world.consent, how="told_officer", now=NOW)
+        consents.withdraw(session, world.cast.olga, world.consent, Withdrawal(), NOW)
     store.engine.dispose()
     world.lose_the_database()
     backup.rename(world.folder / "instance" / "referral-dir.sqlite")
@@ -151,7 +152,7 @@ def test_the_pages_do_not_open_either_before_what_had_ended_is_ended_again(world
     settings = config.load_settings(world.environ)
     store = world.open()
     with transaction(store) as session:
-        consents.withdraw(session, world.cast.olga, world.consent, how="told_officer", now=NOW)
+        consents.withdraw(session, world.cast.olga, world.consent, Withdrawal(), NOW)
     with store.engine.begin() as connection:
         drop_guards(connection, "consent")
         drop_guards(connection, "audit_entry")

@@ -198,6 +198,7 @@ def upgrade() -> None:
         sa.Column('onward_sharing', sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column('legal_basis', sa.String(length=24), nullable=True),
         sa.Column('evidence_sha256', sa.String(length=64), nullable=True),
+        sa.Column('witness', sa.String(length=20), nullable=True),
         sa.Column('valid_from', sa.DateTime(timezone=True), nullable=True),
         sa.Column('review', sa.DateTime(timezone=True), nullable=True),
         sa.Column('withdrawn_by', sa.String(length=20), nullable=True),
@@ -247,7 +248,7 @@ def downgrade() -> None:
         batch_op.alter_column('consent_id', existing_type=sa.Uuid(), nullable=False)
         batch_op.drop_column('break_glass_id')
 
-    for name in ('withdrawal_method', 'withdrawn_by', 'review', 'valid_from', 'evidence_sha256', 'legal_basis',
+    for name in ('withdrawal_method', 'withdrawn_by', 'review', 'valid_from', 'witness', 'evidence_sha256', 'legal_basis',
                  'onward_sharing', 'assent', 'guardian_suspected', 'guardian', 'capacity', 'interpreter_reference',
                  'notice_format'):
         op.drop_column('consent', name)

@@ -1,17 +1,22 @@
-"""Consent, step by step: what would be shared with whom, the notice explained, the answer, and its end."""
+"""Consent, step by step: what would be shared with whom, the notice explained, the answer, and its end.
 
-from collections.abc import Collection
-from datetime import datetime, timedelta
+The rules decide here, whatever a form said. A record is never changed: what is wider takes a new one.
+"""
+
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from referral_dir.desk import audit, ending
 from referral_dir.domain import consent as rules
+from referral_dir.domain import consent_record as record
+from referral_dir.domain import receipt
 from referral_dir.domain.access import Actor, require
+from referral_dir.domain.consent_record import Answer, Explanation, Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.notices import notice
 from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, Party, Reason
-from referral_dir.store import case_queries, exclusion_queries
+from referral_dir.store import break_glass_queries, case_queries, consent_queries, exclusion_queries
 from referral_dir.store.cases import Case, Consent, ConsentEvent, ConsentNotice
 from referral_dir.store.directory import Organization, Service
 
@@ -19,8 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def draft(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, fields: Collection[str], days: int,
-          now: datetime) -> Consent:
+def draft(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, terms: Terms, now: datetime) -> Consent:
     """Begin a record for one case and the organization that runs the service. Raises NotFound, Invalid."""
     require(actor, "consent:record")
     case = case_queries.find_case(session, case_id, actor)
@@ -29,68 +33,85 @@ def draft(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, fie
         raise NotFound("no such case or service")
     if service.organization_id in exclusion_queries.excluded_organizations(session, case.id):
         raise Invalid({"service": "its organization must never see this case: choose another"})
-    rules.check_terms(fields, days)
+    record.check_terms(terms, now)
+    expires = record.expiry(now, terms.days)
     row = Consent(
         case_id=case.id, recipient_organization_id=service.organization_id, purpose=rules.PURPOSE_REFERRAL,
-        fields=sorted(set(fields)), state=ConsentState.DRAFT, created=now, expires=now + timedelta(days=days))
+        fields=sorted(set(terms.fields)), state=ConsentState.DRAFT, created=now, expires=expires,
+        valid_from=terms.valid_from, review=record.review_date(terms.valid_from or now, terms.review_days, expires),
+        onward_sharing=terms.onward_sharing, legal_basis=terms.legal_basis)
     session.add(row)
     session.flush()
     _note(session, actor, row, ConsentState.DRAFT, now)
     return row
 
 
-def explain(session: "Session", actor: Actor, consent_id: UUID, *, language: str, interpreter: str,
-            now: datetime) -> Consent:
-    """The notice was read to the person in `language`; the exact text is kept by its hash."""
+def explain(session: "Session", actor: Actor, consent_id: UUID, said: Explanation, now: datetime) -> Consent:
+    """The notice was put to the person, and to who decides with them; the exact text is kept by its hash."""
     row = _own(session, actor, consent_id)
-    if interpreter not in rules.INTERPRETERS:
-        raise Invalid({"interpreter": "choose who put it into their language; "
-                                      "never someone who came with the person"})
-    text = notice(language)
+    case = session.get_one(Case, row.case_id)
+    record.check_explanation(said, case.age_band, case.languages)
+    text = notice(said.language)
     case_queries.keep_notice(session, ConsentNotice(sha256=text.sha256, notice_id=text.id, version=text.version,
                                                     language=text.language, text=text.text))
+    guarded = record.needs_guardian(said.capacity, case.age_band)
+    professional = said.interpreter in record.PROFESSIONAL
     _move(session, actor, row, ConsentState.EXPLAINED, now, explained=now, explained_by_id=actor.person_id,
-          explained_in=language, interpreter=interpreter, notice_id=text.id, notice_version=text.version,
-          notice_language=text.language, notice_sha256=text.sha256)
+          explained_in=said.language, notice_format=said.format, interpreter=said.interpreter,
+          interpreter_reference=said.interpreter_reference.strip() if professional else None,
+          notice_id=text.id, notice_version=text.version, notice_language=text.language, notice_sha256=text.sha256,
+          capacity=said.capacity, guardian=said.guardian if guarded else None,
+          guardian_suspected=bool(guarded and said.guardian_suspected))
     return row
 
 
-def give(session: "Session", actor: Actor, consent_id: UUID, *, method: str, now: datetime) -> Consent:
-    """The person said yes. The record is active at once and ends when it was said to end.
+def give(session: "Session", actor: Actor, consent_id: UUID, answer: Answer, now: datetime) -> Consent:
+    """The person said yes. The record is active at once, holds from when it was said to, and ends as it was said to.
 
     An older record for the same recipient and purpose is superseded: two truths about one consent are none.
     """
-    row = _own(session, actor, consent_id)
-    if method not in set(ConsentMethod):
-        raise Invalid({"method": "choose how they said yes"})
-    if row.expires <= now:
-        raise WrongState("this record's end has passed before it was given: start a new one")
-    older = case_queries.lock_consents_for(session, row.case_id, row.recipient_organization_id, row.purpose)
-    _move(session, actor, row, ConsentState.GIVEN, now, given=now, method=method)
+    seen = _own(session, actor, consent_id, lock=False)
+    # All that may change are locked together, in the order of their ids: two answers at once do not wait in a ring.
+    locked = case_queries.lock_consents_for(session, seen.case_id, seen.recipient_organization_id, seen.purpose)
+    row = next(other for other in locked if other.id == consent_id)
+    case = session.get_one(Case, row.case_id)
+    guarded = record.needs_guardian(row.capacity, case.age_band)
+    if row.state == ConsentState.EXPLAINED:
+        record.check_answer(answer, guarded)
+        if case.closed is not None or row.expires <= now:
+            raise WrongState("the case is closed, or this record's end has passed: start a new one")
+    digital = answer.method == ConsentMethod.DIGITAL
+    _move(session, actor, row, ConsentState.GIVEN, now, given=now, valid_from=max(row.valid_from or now, now),
+          method=answer.method, assent=answer.assent if guarded else None,
+          witness=answer.witness if answer.method == ConsentMethod.WITNESSED_ORAL else None,
+          evidence_sha256=_on_screen(row, now) if digital else answer.evidence_sha256 or None)
+    _supersede(session, actor, [other for other in locked if other.state == ConsentState.ACTIVE], now)
     _move(session, actor, row, ConsentState.ACTIVE, now)
-    for other in older:
-        if other.id != row.id and other.state == ConsentState.ACTIVE:
-            for handoff in case_queries.open_handoffs(session, consent_id=other.id):
-                case_queries.move_handoff(session, handoff.id, handoff.state, consent_id=row.id)
-            _move(session, actor, other, ConsentState.SUPERSEDED, now, ended=now)
+    for handoff in case_queries.open_handoffs(session, case_id=row.case_id):
+        if handoff.recipient_organization_id == row.recipient_organization_id:
+            case_queries.move_handoff(session, handoff.id, handoff.state, consent_id=row.id)
     return row
 
 
 def refuse(session: "Session", actor: Actor, consent_id: UUID, *, now: datetime) -> Consent:
     """The person said no. The service stays one of their choices."""
     row = _own(session, actor, consent_id)
+    _wait_for_vital_reads(session, row, now)
     _move(session, actor, row, ConsentState.REFUSED, now, ended=now)
     return row
 
 
-def withdraw(session: "Session", actor: Actor, consent_id: UUID, *, how: str, now: datetime) -> Consent:
-    """The person takes it back, also by word of mouth: one step, at once.
+def withdraw(session: "Session", actor: Actor, consent_id: UUID, said: Withdrawal, now: datetime) -> Consent:
+    """The person takes it back, also by word of mouth: one step, at once, without a reason.
 
     Access ends with the next read, unsent messages are cancelled, holds are released, all in this transaction.
     """
     require(actor, "consent:withdraw")
     row = _own(session, actor, consent_id)
-    _move(session, actor, row, ConsentState.WITHDRAWN, now, how=how[:40], ended=now)
+    record.check_withdrawal(said)
+    _wait_for_vital_reads(session, row, now)
+    _move(session, actor, row, ConsentState.WITHDRAWN, now, ended=now, withdrawn_by=said.by,
+          withdrawal_method=said.method)
     end_handoffs(session, actor, row.id, Reason.CONSENT_WITHDRAWN, Party.PERSON, now)
     return row
 
@@ -115,36 +136,60 @@ def end_handoffs(session: "Session", actor: Actor | None, consent_id: UUID, reas
         ending.cancel(session, actor, handoff, reason, party, now)
 
 
-def _own(session: "Session", actor: Actor, consent_id: UUID) -> Consent:
+def _own(session: "Session", actor: Actor, consent_id: UUID, *, lock: bool = True) -> Consent:
     require(actor, "consent:record")
-    row = case_queries.find_consent(session, consent_id, actor, lock=True)
+    row = case_queries.find_consent(session, consent_id, actor, lock=lock)
     if row is None:
         raise NotFound("no such consent record")
     return row
 
 
-def _move(session: "Session", actor: Actor | None, row: Consent, to: ConsentState, now: datetime, *,
-          how: str | None = None, **values: object) -> None:
+def _wait_for_vital_reads(session: "Session", row: Consent, now: datetime) -> None:
+    """A no also ends what broken glass shows: no such read may commit after it."""
+    break_glass_queries.lock_active(session, row.case_id, row.recipient_organization_id, now)
+
+
+def _supersede(session: "Session", actor: Actor, older: list[Consent], now: datetime) -> None:
+    for row in older:
+        _move(session, actor, row, ConsentState.SUPERSEDED, now, ended=now)
+
+
+def _on_screen(row: Consent, now: datetime) -> str:
+    return record.digest({
+        "id": row.id, "case": row.case_id, "recipient": row.recipient_organization_id, "purpose": row.purpose,
+        "fields": ",".join(row.fields), "notice": row.notice_sha256, "onward": row.onward_sharing,
+        "expires": row.expires.isoformat(), "given": now.isoformat()})
+
+
+def _move(session: "Session", actor: Actor | None, row: Consent, to: ConsentState, now: datetime,
+          **values: object) -> None:
     rules.advance(ConsentState(row.state), to)
     if not case_queries.move_consent(session, row.id, row.state, state=to, **values):
         raise WrongState("someone changed this record a moment ago: reload it")
     session.refresh(row)
-    _note(session, actor, row, to, now, how)
+    _note(session, actor, row, to, now)
 
 
-def _note(session: "Session", actor: Actor | None, row: Consent, state: ConsentState, now: datetime,
-          how: str | None = None) -> None:
+def _note(session: "Session", actor: Actor | None, row: Consent, state: ConsentState, now: datetime) -> None:
     session.add(ConsentEvent(consent_id=row.id, at=now, by_id=actor.person_id if actor else None, state=state,
-                             how=how))
+                             how=row.withdrawal_method))
     audit.record(session, actor, f"consent:{state}", now, subject=f"consent:{row.id}", purpose=row.purpose,
                  details={"fields": len(row.fields)})
 
 
 def read(session: "Session", actor: Actor, consent_id: UUID, now: datetime) -> tuple[Consent, Case, str]:
     """The record, its case, and the recipient's name. Raises NotFound."""
-    require(actor, "consent:record")
-    row = case_queries.find_consent(session, consent_id, actor, lock=False)
-    if row is None:
-        raise NotFound("no such consent record")
+    row = _own(session, actor, consent_id, lock=False)
     audit.record(session, actor, "consent:read", now, subject=f"consent:{row.id}", purpose=row.purpose)
     return row, session.get_one(Case, row.case_id), session.get_one(Organization, row.recipient_organization_id).name
+
+
+def by_code(session: "Session", actor: Actor, text: str, now: datetime) -> Consent:
+    """The record whose copy bears this code: what someone says on the phone. Raises NotFound."""
+    require(actor, "consent:record")
+    first = receipt.id_range(text)
+    row = consent_queries.consent_between(session, *first, actor) if first else None
+    if row is None:
+        raise NotFound("no copy has this code")
+    audit.record(session, actor, "consent:read", now, subject=f"consent:{row.id}", purpose=row.purpose)
+    return row

@@ -41,7 +41,8 @@ def add_demo_accounts(session: "Session", now: datetime) -> int:
     added = 0
     for account in DEMO_ACCOUNTS:
         if people_queries.person_by_email(session, account.email) is None:
-            add_person(session, None, email=account.email, name=account.name, role=account.role,
-                       organization=account.organization, password=DEMO_PASSWORD, now=now, demo=True)
+            person = add_person(session, None, email=account.email, name=account.name, role=account.role,
+                                organization=account.organization, password=DEMO_PASSWORD, now=now, demo=True)
+            person.may_break_glass = account.role is Role.OFFICER
             added += 1
     return added

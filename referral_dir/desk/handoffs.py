@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from referral_dir.desk import audit, budgets, consents, ending, notify
+from referral_dir.desk import audit, budgets, consents, ending, grounds, notify
 from referral_dir.desk.cases import (
     identifying_fields,
     need_of,
@@ -18,17 +18,17 @@ from referral_dir.desk.cases import (
     seal_meeting_point,
     summary,
 )
-from referral_dir.domain import availability, consent
+from referral_dir.desk.grounds import Grounds
+from referral_dir.domain import availability
 from referral_dir.domain import handoff as rules
 from referral_dir.domain.access import Actor, require
-from referral_dir.domain.consent import PURPOSE_REFERRAL
-from referral_dir.domain.errors import ConsentMissing, Invalid, NoCapacity, NotFound, WrongState
+from referral_dir.domain.errors import Invalid, NoCapacity, NotFound, WrongState
 from referral_dir.domain.interpreting import choose_interpreters, is_safe
 from referral_dir.domain.need import Need
 from referral_dir.domain.reference import short
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
 from referral_dir.store import candidates, case_queries, records, tenancy
-from referral_dir.store.cases import Case, Consent, Disclosure, Handoff, HandoffEvent, Hold
+from referral_dir.store.cases import BreakGlass, Case, Consent, Handoff, HandoffEvent, Hold
 from referral_dir.store.directory import Organization, Service, ServiceCapacity
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Listed:
 class View:
     """One handoff as one of its parties may see it now.
 
-    `about` never identifies; `identifying` holds what an active consent names, for the recipient, under way.
+    `about` never identifies; `identifying` holds what an active consent names, for the recipient, under way;
+    `vital` what it may see beyond that for an hour, as a life is at stake.
     """
 
     handoff: Handoff
@@ -62,7 +63,9 @@ class View:
     reference: str
     about: Mapping[str, Any]
     identifying: Mapping[str, str]
+    vital: Mapping[str, str]
     consent: Consent | None
+    break_glass: BreakGlass | None
     interpreter: Service | None
     interpreter_phones: Sequence[tuple[str, str | None]]
     meeting_point: str
@@ -74,6 +77,8 @@ class View:
 def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, now: datetime, *,
             interpreter_service_id: UUID | None = None) -> Handoff:
     """Ask a service to take a case: consent is checked, a place is held where the service allows it.
+
+    Where no consent stands, broken glass for this organization does for as long as it lasts.
 
     Raises NotFound, ConsentMissing, NoCapacity, WrongState (asked already), Invalid.
     """
@@ -87,7 +92,7 @@ def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, n
     need = need_of(session, case)
     if not all(is_safe(need, found) for found in candidates.load_candidates(session, [service.id])):
         raise NotFound("no such case or service")
-    standing = _standing_consent(session, case.id, service.organization_id, now)
+    standing = grounds.to_request(session, case.id, service.organization_id, now)
     if any(h.service_id == service.id for h in case_queries.open_handoffs(session, case_id=case.id)):
         raise WrongState("this service has been asked for this case already: see its handoff")
     _check_interpreter(session, need, interpreter_service_id, now)
@@ -95,11 +100,11 @@ def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, n
     handoff = Handoff(
         case_id=case.id, service_id=service.id, interpreter_service_id=interpreter_service_id,
         requester_organization_id=actor.organization_id, recipient_organization_id=service.organization_id,
-        consent_id=standing.id, needs=case.needs, priority=priority, state=HandoffState.DRAFT,
+        consent_id=standing.consent_id, needs=case.needs, priority=priority, state=HandoffState.DRAFT,
         requested_by_id=actor.person_id, created=now)
     session.add(handoff)
     session.flush()
-    answer_by = min(now + rules.ANSWER_WITHIN[priority], standing.expires)
+    answer_by = min(now + rules.ANSWER_WITHIN[priority], standing.until)
     ending.move(session, actor, handoff, HandoffAction.REQUEST, Party.REQUESTER, now, requested=now,
                 answer_by=answer_by)
     _hold(session, handoff, service, case.household, now)
@@ -115,7 +120,7 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
     handoff, case = _received(session, actor, handoff_id)
     if len(meeting_point) > MAXIMUM_MEETING_POINT:
         raise Invalid({"meeting_point": f"at most {MAXIMUM_MEETING_POINT} characters"})
-    _check_consent(session, handoff, now)
+    grounds.require(session, handoff, now)
     # The others were sent to other organizations, which the actor may know nothing of.
     with tenancy.elevated(session, "accepted_elsewhere"):
         others = case_queries.open_handoffs(session, case_id=case.id)
@@ -139,8 +144,9 @@ def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAc
                       HandoffAction.FAIL):
         raise Invalid({"action": "not one of a provider's answers"})
     handoff, case = _received(session, actor, handoff_id)
-    if action in (HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE):
-        _check_consent(session, handoff, now)
+    # What began without consent can still be brought to its end: neither step shows anything.
+    if action is HandoffAction.HOLD or (handoff.consent_id and action in (HandoffAction.START, HandoffAction.COMPLETE)):
+        grounds.require(session, handoff, now)
     values: dict[str, Any] = {}
     if action is HandoffAction.HOLD:
         values["answer_by"] = now + rules.ANSWER_WITHIN[Priority(case.priority)]
@@ -185,23 +191,26 @@ def outgoing(session: "Session", actor: Actor) -> Sequence[Listed]:
 def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
     """What the provider may see: before acceptance nothing that identifies; after it what the consent names.
 
-    The consent is checked in this very transaction, and the disclosure is written down in it.
+    The grounds are checked in this very transaction, and each disclosure is written down in it.
     """
     handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
     budgets.spend(session, actor, "handoff:receive", now)
-    row = _locked_consent(session, handoff)
+    found = grounds.of_handoff(session, handoff, now)
     if case_queries.handoff_of_recipient(session, handoff_id, actor) is None:
         raise NotFound("no such handoff")  # they were named meanwhile as someone who must never see the case
-    open_now = HandoffState(handoff.state) in rules.OPEN
-    allowed = open_now and row is not None and consent.is_active(case_queries.as_consent(row), now)
-    shown: dict[str, str] = {}
-    if allowed and row is not None and HandoffState(handoff.state) in rules.UNDER_WAY:
-        shown = _disclose(session, actor, handoff, case, row, now)
+    state = HandoffState(handoff.state)
+    about: Mapping[str, Any] = {}
+    actions: tuple[HandoffAction, ...] = ()
+    shown = grounds.Shown({}, {})
+    if state in rules.OPEN and found.any:
+        about, actions = summary(case), rules.actions_for(state, Party.RECIPIENT)
+        if state in rules.UNDER_WAY:
+            shown = grounds.disclose(session, actor, handoff, found, identifying_fields(session, case), now)
+    elif state in rules.UNDER_WAY and handoff.consent_id is None:
+        actions = rules.actions_for(state, Party.RECIPIENT)
     audit.record(session, actor, "handoff:receive", now, subject=f"handoff:{handoff.id}", purpose="referral",
-                 details={"fields": sorted(shown)})
-    actions = rules.actions_for(HandoffState(handoff.state), Party.RECIPIENT) if allowed else ()
-    return _view(session, handoff, case, about=summary(case) if allowed else {}, identifying=shown,
-                 consent_row=row, actions=actions)
+                 details={"fields": sorted({*shown.by_consent, *shown.vital})})
+    return _view(session, handoff, case, about=about, shown=shown, found=found, actions=actions)
 
 
 def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
@@ -214,7 +223,8 @@ def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     row = session.get(Consent, handoff.consent_id) if handoff.consent_id else None
     audit.record(session, actor, "handoff:read", now, subject=f"handoff:{handoff.id}", purpose="referral")
     actions = rules.actions_for(HandoffState(handoff.state), Party.REQUESTER)
-    return _view(session, handoff, case, about=summary(case), identifying={}, consent_row=row, actions=actions)
+    return _view(session, handoff, case, about=summary(case), shown=grounds.Shown({}, {}), found=Grounds(row, None),
+                 actions=actions)
 
 
 def expire_due(session: "Session", now: datetime) -> int:
@@ -244,17 +254,6 @@ def _check_interpreter(session: "Session", need: Need, interpreter_id: UUID | No
         raise Invalid({"interpreter": "this interpreter can't be had any more: look for another, or ask without one"})
 
 
-def _standing_consent(session: "Session", case_id: UUID, organization_id: UUID, now: datetime) -> Consent:
-    rows = case_queries.lock_consents_for(session, case_id, organization_id, PURPOSE_REFERRAL)
-    for row in rows:
-        if consent.is_active(case_queries.as_consent(row), now):
-            return row
-    latest = max(rows, key=lambda row: row.created, default=None)
-    consent.require_active(case_queries.as_consent(latest) if latest else None, organization_id, PURPOSE_REFERRAL,
-                           now)
-    raise ConsentMissing("no active consent is recorded for this organization")
-
-
 def _received(session: "Session", actor: Actor, handoff_id: UUID,
               action: str = "handoff:answer") -> tuple[Handoff, Case]:
     """The handoff, if it was sent to the actor's organization, and its case."""
@@ -271,28 +270,9 @@ def _received(session: "Session", actor: Actor, handoff_id: UUID,
 
 
 def _lock(session: "Session", handoff: Handoff) -> None:
-    _locked_consent(session, handoff)
+    if handoff.consent_id:
+        case_queries.lock_consent(session, handoff.consent_id)
     case_queries.lock_handoff(session, handoff.id)
-
-
-def _locked_consent(session: "Session", handoff: Handoff) -> Consent | None:
-    return case_queries.lock_consent(session, handoff.consent_id) if handoff.consent_id else None
-
-
-def _check_consent(session: "Session", handoff: Handoff, now: datetime) -> None:
-    row = _locked_consent(session, handoff)
-    consent.require_active(case_queries.as_consent(row) if row else None, handoff.recipient_organization_id,
-                           PURPOSE_REFERRAL, now)
-
-
-def _disclose(session: "Session", actor: Actor, handoff: Handoff, case: Case, row: Consent,
-              now: datetime) -> dict[str, str]:
-    values = identifying_fields(session, case)
-    names = consent.disclosable(case_queries.as_consent(row), actor.organization_id, PURPOSE_REFERRAL, now, values)
-    if names:
-        session.add(Disclosure(case_id=case.id, handoff_id=handoff.id, consent_id=row.id, fields=list(names), at=now,
-                               organization_id=actor.organization_id, person_id=actor.person_id))
-    return {name: values[name] for name in names}
 
 
 def _primary_capacity(session: "Session", service_id: UUID) -> tuple[ServiceCapacity, str] | None:
@@ -346,16 +326,15 @@ def _list(session: "Session", handoffs: Sequence[Handoff], *, other: str) -> lis
 
 
 def _view(session: "Session", handoff: Handoff, case: Case, *, about: Mapping[str, Any],
-          identifying: Mapping[str, str], consent_row: Consent | None,
-          actions: tuple[HandoffAction, ...]) -> View:
+          shown: grounds.Shown, found: Grounds, actions: tuple[HandoffAction, ...]) -> View:
     service = session.get_one(Service, handoff.service_id)
     meeting = open_meeting_point(session, case, handoff) if HandoffState(handoff.state) in rules.UNDER_WAY else ""
     interpreter = session.get(Service, handoff.interpreter_service_id) if handoff.interpreter_service_id else None
     return View(
         handoff, service, session.get_one(Organization, handoff.recipient_organization_id).name,
         session.get_one(Organization, handoff.requester_organization_id).name, short(case.reference), about,
-        identifying, consent_row, interpreter, _phones(session, interpreter), meeting,
-        case_queries.live_hold(session, handoff.id),
+        shown.by_consent, shown.vital, found.consent, found.break_glass, interpreter,
+        _phones(session, interpreter), meeting, case_queries.live_hold(session, handoff.id),
         case_queries.handoff_events(session, handoff.id), actions)
 
 

@@ -29,6 +29,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "password_reset": "Your new password",
     "invitation": "You are invited",
     "account_changed": "Something has changed in your account",
+    "break_glass": "Something needs your review today",
 })
 BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
 BODIES: Final[Mapping[str, str]] = MappingProxyType({
@@ -93,7 +94,7 @@ def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datet
 
 
 def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str) -> None:
-    """Queue a message to one person about their own account; `path` is sealed, as it may open something."""
+    """Queue a message to one person that links to a page of its own; the path is sealed, as it may open something."""
     message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now)
     message.link = session.info["keys"].seal(path.encode(), message.id, "link")
     session.add(message)

@@ -1,18 +1,16 @@
-"""May these fields go to this organization, for this purpose, at this time?"""
+"""May these fields go to this organization, for this purpose, at this time? What the record holds: consent_record."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from referral_dir.domain.errors import ConsentMissing, Invalid, WrongState
+from referral_dir.domain.errors import ConsentMissing, WrongState
 from referral_dir.domain.vocabulary import ConsentState as State
 
 PURPOSE_REFERRAL: Final = "referral"
-DEFAULT_DAYS: Final = 14
-MAXIMUM_DAYS: Final = 90
 
 # The identifying fields of a case: encrypted, optional, and shown only under a consent that names them.
 IDENTIFYING_FIELDS: Final[Mapping[str, str]] = MappingProxyType({
@@ -23,18 +21,24 @@ IDENTIFYING_FIELDS: Final[Mapping[str, str]] = MappingProxyType({
     "health": "Urgent health needs",
     "background": "What happened, in their words",
 })
-# Who put the notice into the person's language. Never someone who came with them: they may be under control.
-INTERPRETERS: Final[Mapping[str, str]] = MappingProxyType({
-    "not_needed": "No interpreter was needed",
-    "professional_in_person": "A professional interpreter, in person",
-    "professional_remote": "A professional interpreter, by phone or video",
-    "staff_member": "A member of staff who speaks the language",
-})
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = MappingProxyType({
     State.DRAFT: frozenset({State.EXPLAINED, State.SUPERSEDED}),
     State.EXPLAINED: frozenset({State.GIVEN, State.REFUSED, State.SUPERSEDED}),
     State.GIVEN: frozenset({State.ACTIVE}),
     State.ACTIVE: frozenset({State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED}),
+})
+# What each step writes. Purpose, recipient, fields and end are in none: widening them takes a new record.
+WRITES: Final[Mapping[State, frozenset[str]]] = MappingProxyType({
+    State.EXPLAINED: frozenset({
+        "state", "explained", "explained_by_id", "explained_in", "interpreter", "interpreter_reference", "notice_id",
+        "notice_version", "notice_language", "notice_sha256", "notice_format", "capacity", "guardian",
+        "guardian_suspected"}),
+    State.GIVEN: frozenset({"state", "given", "valid_from", "method", "evidence_sha256", "witness", "assent"}),
+    State.REFUSED: frozenset({"state", "ended"}),
+    State.ACTIVE: frozenset({"state"}),
+    State.EXPIRED: frozenset({"state", "ended"}),
+    State.WITHDRAWN: frozenset({"state", "ended", "withdrawn_by", "withdrawal_method"}),
+    State.SUPERSEDED: frozenset({"state", "ended"}),
 })
 
 
@@ -48,6 +52,7 @@ class Consent:
     fields: frozenset[str]
     given: datetime | None
     expires: datetime
+    valid_from: datetime | None = None
 
 
 def advance(state: State, to: State) -> State:
@@ -59,7 +64,7 @@ def advance(state: State, to: State) -> State:
 
 def is_active(consent: Consent, now: datetime) -> bool:
     """Whether anything may be shared under the record now."""
-    return consent.state is State.ACTIVE and consent.given is not None and consent.given <= now < consent.expires
+    return consent.state is State.ACTIVE and _has_begun(consent, now) and now < consent.expires
 
 
 def require_active(consent: Consent | None, organization_id: UUID, purpose: str, now: datetime) -> Consent:
@@ -68,8 +73,10 @@ def require_active(consent: Consent | None, organization_id: UUID, purpose: str,
         raise ConsentMissing("no consent is recorded for this organization: explain it and record the answer")
     if consent.state is not State.ACTIVE:
         raise ConsentMissing(f"the consent is {consent.state}: nothing may be shared under it")
-    if not is_active(consent, now):
+    if now >= consent.expires:
         raise ConsentMissing("the consent has run out: ask again and make a new record")
+    if not _has_begun(consent, now):
+        raise ConsentMissing("the consent begins later: nothing may be shared before that day")
     if consent.recipient_organization_id != organization_id or consent.purpose != purpose:
         raise ConsentMissing("the consent names another organization or purpose")
     return consent
@@ -85,15 +92,6 @@ def disclosable(consent: Consent | None, organization_id: UUID, purpose: str, no
     return tuple(f for f in IDENTIFYING_FIELDS if f in active.fields and f in available)
 
 
-def check_terms(fields: Collection[str], days: int) -> None:
-    """Raise Invalid unless the fields exist and the period is one that a consent may have."""
-    unknown = set(fields) - set(IDENTIFYING_FIELDS)
-    if unknown:
-        raise Invalid({"fields": "unknown: " + ", ".join(sorted(unknown))})
-    if not 1 <= days <= MAXIMUM_DAYS:
-        raise Invalid({"days": f"choose from 1 to {MAXIMUM_DAYS} days"})
-
-
-def expiry(given: datetime, days: int = DEFAULT_DAYS) -> datetime:
-    """When a consent given now ends."""
-    return given + timedelta(days=days)
+def _has_begun(consent: Consent, now: datetime) -> bool:
+    begins = consent.valid_from or consent.given
+    return consent.given is not None and begins is not None and consent.given <= now and begins <= now

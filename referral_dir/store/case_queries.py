@@ -95,8 +95,11 @@ def lock_consents_for(session: Session, case_id: UUID, organization_id: UUID, pu
 def move_consent(session: Session, consent_id: UUID, from_state: str, **values: Any) -> bool:
     """Change the record if it is still in `from_state`. False: someone was first.
 
-    What ends by a person's word is noted outside the database: a restored backup must not bring it back.
+    A step writes its own columns and no other: what was agreed is never changed. What ends by a person's word is noted
+    outside the database: a restored backup must not bring it back.
     """
+    if not values.keys() <= rules.WRITES[ConsentState(values["state"])]:
+        raise ValueError("this step does not write that column: widening needs a new record")
     query = update(Consent).where(Consent.id == consent_id, Consent.state == from_state).values(**values)
     moved = _changed(session, query)
     if moved and values.get("state") in (ledger.WITHDRAWN, ledger.SUPERSEDED):
@@ -259,7 +262,7 @@ def disclosures_of(session: Session, case_id: UUID) -> Sequence[Disclosure]:
 def as_consent(row: Consent) -> rules.Consent:
     """The record as the rules see it."""
     return rules.Consent(ConsentState(row.state), row.recipient_organization_id, row.purpose,
-                         frozenset(row.fields), row.given, row.expires)
+                         frozenset(row.fields), row.given, row.expires, row.valid_from)
 
 
 def _fresh(query: Query) -> Query:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, false, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, event, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral_dir.store.db import Base
@@ -90,6 +90,8 @@ class Consent(Base):
     legal_basis: Mapped[str | None] = mapped_column(String(24))
     method: Mapped[str | None] = mapped_column(String(20))
     evidence_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Who heard a spoken yes, as a kind; never a name.
+    witness: Mapped[str | None] = mapped_column(String(20))
     valid_from: Mapped[datetime | None]
     review: Mapped[datetime | None]
     withdrawn_by: Mapped[str | None] = mapped_column(String(20))
@@ -99,6 +101,11 @@ class Consent(Base):
     given: Mapped[datetime | None]
     expires: Mapped[datetime]
     ended: Mapped[datetime | None]
+
+
+@event.listens_for(Consent, "before_update")
+def _consent_is_append_only(_mapper: object, _connection: object, _row: Consent) -> None:
+    raise ValueError("a consent record changes only by case_queries.move_consent: widening needs a new one")
 
 
 class ConsentNotice(Base):

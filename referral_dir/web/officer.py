@@ -8,25 +8,14 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from referral_dir.desk import cases, consents, exclusions, find, handoffs
+from referral_dir.desk import break_glass, cases, exclusions, find, handoffs
 from referral_dir.desk import own_copy as own_copies
 from referral_dir.desk.languages import language_codes
-from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
+from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, PurposeNeeded
 from referral_dir.domain.handoff import choices
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area
-from referral_dir.domain.notices import languages as notice_languages
-from referral_dir.domain.notices import notice
-from referral_dir.domain.vocabulary import (
-    AgeBand,
-    ConsentMethod,
-    Gender,
-    HandoffAction,
-    Priority,
-    Purpose,
-    Reason,
-    Role,
-)
+from referral_dir.domain.vocabulary import AgeBand, Gender, HandoffAction, Priority, Purpose, Reason, Role
 from referral_dir.geo import PlaceError, resolve_place
 from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
@@ -203,7 +192,8 @@ def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: 
     listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}
     names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])
     return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
-                           excluded=exclusions.named(session, actor(), file.case), form=request.form), code
+                           excluded=exclusions.named(session, actor(), file.case),
+                           vital=break_glass.of_case(session, actor(), case_id), today=now(), form=request.form), code
 
 
 @blueprint.post("/case/<uuid:case_id>/about")
@@ -286,76 +276,6 @@ def close_case(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("officer.my_cases"))
 
 
-@blueprint.route("/case/<uuid:case_id>/consent/<uuid:service_id>", methods=["GET", "POST"])
-@action("consent:record")
-def draft_consent(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
-    """Step 1: what would be shared with whom, and until when."""
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        days = forms.number(request.form, "days", errors)
-        try:
-            if errors:
-                raise Invalid(errors)
-            with writing() as session:
-                row = consents.draft(session, actor(), case_id, service_id, request.form.getlist("fields"),
-                                     DEFAULT_DAYS if days is None else days, now())
-            return redirect(url_for("officer.consent", consent_id=row.id, service=service_id))
-        except Invalid as error:
-            errors = error.errors
-    with writing() as session:
-        file = cases.read_case(session, actor(), case_id, now())
-        view = find.read_service(session, actor(), service_id, now())
-        need = cases.need_of(session, file.case)
-        interpreter = find.interpreter_for(session, edge().indexes, need, service_id, now())
-    return render_template("officer/consent_draft.html", file=file, view=view, errors=errors, form=request.form,
-                           interpreter=interpreter, days=DEFAULT_DAYS), 422 if errors else 200
-
-
-@blueprint.get("/consent/<uuid:consent_id>")
-@action("consent:record")
-def consent(consent_id: UUID) -> ResponseReturnValue:
-    """Steps 2 and 3: the notice in the person's language, then the answer; afterwards the record."""
-    return _consent_page(consent_id, {}, 200)
-
-
-def _consent_page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
-        row, found, name = consents.read(session, actor(), consent_id, now())
-    wanted = request.args.get("language") or row.notice_language or next(iter(found.languages), "en")
-    return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(wanted),
-                           wanted=wanted, languages=notice_languages(), methods=list(ConsentMethod), errors=errors,
-                           form=request.form, service_id=request.args.get("service")), code
-
-
-@blueprint.post("/consent/<uuid:consent_id>/<any(explain, give, refuse, withdraw):step>")
-@action("consent:record")
-def move_consent(consent_id: UUID, step: str) -> ResponseReturnValue:
-    """One step of the record."""
-    form = request.form
-    service_id = next(iter(forms.uuids([form.get("service", "")])), None)
-    try:
-        with writing() as session:
-            if step == "explain":
-                row = consents.explain(session, actor(), consent_id, language=form.get("language", "en"),
-                                       interpreter=form.get("interpreter", ""), now=now())
-            elif step == "give":
-                row = consents.give(session, actor(), consent_id, method=form.get("method", ""), now=now())
-            elif step == "refuse":
-                row = consents.refuse(session, actor(), consent_id, now=now())
-            else:
-                row = consents.withdraw(session, actor(), consent_id, how=form.get("how", "told_officer"), now=now())
-    except Invalid as error:
-        return _consent_page(consent_id, error.errors, 422)
-    flash({"explain": "Explained. Now the answer.", "give": "Consent is recorded.",
-           "refuse": "Refused. Nothing is shared. You can still give the person this service's number.",
-           "withdraw": "Withdrawn. Access has ended, waiting messages and holds are cancelled."}[step])
-    if step == "give" and service_id is not None:
-        return redirect(url_for("officer.draft_consent", case_id=row.case_id, service_id=service_id))
-    if step in ("give", "withdraw"):
-        return redirect(url_for("officer.case", case_id=row.case_id))
-    return redirect(url_for("officer.consent", consent_id=row.id, service=service_id))
-
-
 @blueprint.post("/case/<uuid:case_id>/request/<uuid:service_id>")
 @action("handoff:request")
 def request_handoff(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
@@ -366,7 +286,7 @@ def request_handoff(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
             row = handoffs.request(session, actor(), case_id, service_id, now(), interpreter_service_id=interpreter)
     except Invalid as error:
         flash("Not asked: " + "; ".join(error.errors.values()))
-        return redirect(url_for("officer.draft_consent", case_id=case_id, service_id=service_id))
+        return redirect(url_for("consent.draft", case_id=case_id, service_id=service_id))
     flash("The service has been asked.")
     return redirect(url_for("officer.handoff", handoff_id=row.id))
 

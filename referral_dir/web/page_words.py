@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 from flask_login import current_user
 
+from referral_dir.desk import break_glass
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
+from referral_dir.domain.access import allowed
 from referral_dir.domain.availability import age_text, count_text
-from referral_dir.domain.consent import IDENTIFYING_FIELDS, INTERPRETERS
+from referral_dir.domain.consent import IDENTIFYING_FIELDS
+from referral_dir.domain.consent_record import INTERPRETERS
 from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
+from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
 
@@ -39,6 +43,7 @@ WORDS = {
     "wheelchair": "Wheelchair", "hearing": "For deaf people", "sight": "For blind people",
     "follow_up": "To follow up on a handoff", "handover": "I take the case over", "correction": "To correct something",
     "supervision": "To supervise", "referral": "To find or arrange help",
+    "justified": "Justified", "not_justified": "Not justified",
     "available": "Places free", "unconfirmed": "Not confirmed lately",
 }
 ACTS = {
@@ -96,14 +101,29 @@ def when(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%d %b %Y %H:%M} UTC" if moment else ""
 
 
+def day(moment: datetime) -> str:
+    """The day alone, for paper."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def vital_reviews() -> list[break_glass.Report]:
+    """What waits for this reader's review; asked for only by the pages that say so."""
+    who = current_user.actor
+    if not allowed(who.role, "break_glass:review"):
+        return []
+    with reading(edge().store) as session:
+        return break_glass.waiting(session, who, now())
+
+
 def install(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters.update(word=word, counted=count_text)
     app.jinja_env.filters.update(need=label, language=language_name, own_name=own_name, short=short, ago=ago,
-                                 until=until, when=when, opening=opening_text, pattern_word=pattern_word)
+                                 until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
-        FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS)
+        FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
+        vital_reviews=vital_reviews)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

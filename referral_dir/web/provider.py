@@ -1,5 +1,7 @@
 """The service provider: what came in, one handoff, the answers, and how much is free."""
 
+import math
+from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,6 +16,8 @@ from referral_dir.web.auth import action, actor, now, writing
 
 blueprint = Blueprint("provider", __name__, url_prefix="/provider")
 GUARD = frozenset({Role.PROVIDER})
+# No sign-in lasts longer.
+LONGEST_WAIT = timedelta(hours=12)
 
 
 @blueprint.get("/")
@@ -41,7 +45,18 @@ def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
         view = handoffs.read_incoming(session, actor(), handoff_id, now())
     reasons = {act: choices(act) for act in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.FAIL,
                                              HandoffAction.CANCEL)}
-    return render_template("provider/handoff.html", view=view, reasons=reasons, errors=errors, form=request.form), code
+    text = render_template("provider/handoff.html", view=view, reasons=reasons, errors=errors, form=request.form)
+    return text, code, _until_the_end(view)
+
+
+def _until_the_end(view: handoffs.View) -> dict[str, str]:
+    """Have an open page asked for again when what it shows ends, so that it does not stay on the screen."""
+    ends = [view.consent.expires] if view.identifying and view.consent else []
+    ends += [view.break_glass.expires] if view.vital and view.break_glass else []
+    if not ends or min(ends) - now() > LONGEST_WAIT:
+        return {}
+    seconds = max(1, math.ceil((min(ends) - now()).total_seconds()))
+    return {"Refresh": f"{seconds}; url={url_for('provider.handoff', handoff_id=view.handoff.id)}"}
 
 
 @blueprint.post("/handoff/<uuid:handoff_id>/<any(accept, reject, hold, start, complete, fail, cancel):step>")

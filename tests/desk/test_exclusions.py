@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from referral_dir.desk import audit, cases, consents, exclusions, handoffs, notify
+from referral_dir.desk import audit, budgets, cases, consents, exclusions, handoffs, notify
 from referral_dir.domain.access import Actor
+from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.vocabulary import HandoffAction, Reason, Role
 from referral_dir.store.cases import CaseExclusion, Handoff
@@ -78,7 +79,7 @@ def test_an_organization_that_is_named_is_neither_offered_nor_asked(store: Store
     with pytest.raises(NotFound), transaction(store) as session:
         handoffs.request(session, cast.olga, case_id, cast.shelter, NOW)
     with pytest.raises(Invalid, match="must never see"), transaction(store) as session:
-        consents.draft(session, cast.olga, case_id, cast.shelter, ["name"], 14, NOW)
+        consents.draft(session, cast.olga, case_id, cast.shelter, Terms(["name"]), NOW)
 
 
 def test_a_provider_who_is_named_loses_it_while_their_colleague_goes_on(store: Store) -> None:
@@ -100,7 +101,7 @@ def test_an_officer_who_is_named_in_the_same_organization_loses_the_case(store: 
     oscar = colleague(store, cast.olga, "Oscar")
     case_id, consent_id, handoff_id = people.request(store, cast)
     with transaction(store) as session:
-        assert cases.read_case(session, oscar, case_id, NOW).case.id == case_id
+        assert cases.read_case(session, oscar, case_id, NOW, purpose="handover").case.id == case_id
     keep_out(store, cast.olga, case_id, email="oscar@test.example")
     with transaction(store) as session:
         assert list(cases.my_cases(session, oscar)) == []
@@ -108,7 +109,7 @@ def test_an_officer_who_is_named_in_the_same_organization_loses_the_case(store: 
     acts = [lambda s: cases.read_case(s, oscar, case_id, NOW), lambda s: cases.close_case(s, oscar, case_id, NOW),
             lambda s: cases.set_identifying(s, oscar, case_id, {"name": "x"}, NOW),
             lambda s: consents.read(s, oscar, consent_id, NOW),
-            lambda s: consents.withdraw(s, oscar, consent_id, how="x", now=NOW),
+            lambda s: consents.withdraw(s, oscar, consent_id, Withdrawal(), NOW),
             lambda s: handoffs.read_outgoing(s, oscar, handoff_id, NOW),
             lambda s: handoffs.cancel(s, oscar, handoff_id, Reason.OTHER, NOW),
             lambda s: exclusions.exclude_person(s, oscar, case_id, "olga@test.example", NOW)]
@@ -161,12 +162,12 @@ def test_an_overseer_who_is_named_sees_neither_its_entries_nor_their_number(stor
     vito = colleague(store, cast.vera, "Vito")
     case_id, consent_id, handoff_id = people.request(store, cast)
     keep_out(store, cast.olga, case_id, email="vera@test.example")
-    audit.refused(store, cast.omar, "case:read", NOW, subject=f"case:{case_id}", why="NotFound")
+    budgets.refused(store, cast.omar, "case:read", NOW, subject=f"case:{case_id}", why="NotFound")
     other = people.new_case(store, cast)
 
     def trail(actor: Actor, **filters: str) -> audit.Trail:
         with transaction(store, actor) as session:
-            return audit.trail(session, actor, NOW, **filters)  # type: ignore[arg-type]
+            return audit.trail(session, actor, NOW, audit.Wanted(**filters))
 
     def kinds(actor: Actor) -> list[str]:
         with transaction(store, actor) as session:

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from referral_dir.desk import audit_heads, availability, cases, consents, handoffs, notify
+from referral_dir.domain.consent_record import Withdrawal
 from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, NoCapacity, NotFound, Refused, WrongState
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Reason
 from referral_dir.store.cases import CaseField, Handoff
@@ -54,7 +55,7 @@ def test_withdrawing_consent_ends_access_cancels_the_message_and_frees_the_bed(s
     cast = people.build(store)
     _, consent_id, handoff_id = people.request(store, cast)
     with transaction(store) as session:
-        consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     assert people.free_beds(store, cast) == 3
     assert deliver(store) == []
     with transaction(store) as session:
@@ -63,7 +64,7 @@ def test_withdrawing_consent_ends_access_cancels_the_message_and_frees_the_bed(s
         assert view.handoff.state == HandoffState.CANCELLED
         assert (view.handoff.reason, view.handoff.reason_party) == ("consent_withdrawn", "person")
     with pytest.raises(WrongState), transaction(store) as session:
-        consents.withdraw(session, cast.olga, consent_id, how="again", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
 
 
 def test_withdrawing_after_acceptance_ends_the_disclosure_and_tells_who_waits(store: Store) -> None:
@@ -73,7 +74,7 @@ def test_withdrawing_after_acceptance_ends_the_disclosure_and_tells_who_waits(st
     with transaction(store) as session:
         handoffs.accept(session, cast.petra, handoff_id, NOW)
     with transaction(store) as session:
-        consents.withdraw(session, cast.olga, consent_id, how="told_service", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(method="told_service"), NOW)
     assert people.free_beds(store, cast) == 3
     [mail] = deliver(store)
     assert mail["To"] == "petra@test.example"
@@ -131,7 +132,7 @@ def test_to_an_outsider_the_case_and_the_handoff_do_not_exist(store: Store, who:
         lambda s: cases.read_case(s, outsider, case_id, NOW),
         lambda s: cases.set_identifying(s, outsider, case_id, {"name": "x"}, NOW),
         lambda s: cases.close_case(s, outsider, case_id, NOW),
-        lambda s: consents.withdraw(s, outsider, consent_id, how="x", now=NOW),
+        lambda s: consents.withdraw(s, outsider, consent_id, Withdrawal(), NOW),
         lambda s: consents.read(s, outsider, consent_id, NOW),
         lambda s: handoffs.request(s, outsider, case_id, cast.shelter, NOW),
         lambda s: handoffs.read_incoming(s, outsider, handoff_id, NOW),
@@ -215,7 +216,7 @@ def test_no_read_shows_anything_after_a_withdrawal_has_committed(store: Store) -
 
         def withdraw(consent_id=consent_id, withdrawn=withdrawn) -> None:
             with transaction(store) as session:
-                consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+                consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
             withdrawn.append(True)
 
         with ThreadPoolExecutor(6) as pool:

@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from referral_dir.desk import audit_heads, cases, consents, handoffs, retention
+from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.domain.errors import ConsentMissing, NotFound, WrongState
 from referral_dir.store import db, ledger
 from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, ConsentEvent, Handoff
 from referral_dir.store.db import Store, make_engine, reading, transaction
 from tests import cast as people
-from tests.cast import NOW
+from tests.cast import EXPLAINED, NOW, SAID_YES
 from tests.conftest import missing
 
 
@@ -96,21 +97,21 @@ def test_erased_stays_erased_and_withdrawn_stays_withdrawn_after_an_older_backup
     narrowed, wide, narrowed_handoff = people.request(kept, cast)
     unanswered = people.new_case(kept, cast)
     with transaction(kept) as session:
-        draft = consents.draft(session, cast.olga, unanswered, cast.shelter, ("name",), 14, NOW).id
+        draft = consents.draft(session, cast.olga, unanswered, cast.shelter, Terms(("name",)), NOW).id
     beds = people.free_beds(kept, cast)
     restore = back_up()
 
     with transaction(kept) as session:
-        consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
         cases.set_identifying(session, cast.olga, narrowed, {"name": "Invented Person", "health": ""}, NOW)
     with transaction(kept) as session:
         reference = session.get_one(Case, gone).reference
         retention.erase_on_request(session, reference, NOW)
     people.consent(kept, cast, narrowed, cast.shelter, fields=())
     with transaction(kept) as session:
-        consents.explain(session, cast.olga, draft, language="fr", interpreter="not_needed", now=NOW)
-        consents.give(session, cast.olga, draft, method="signed", now=NOW)
-        consents.withdraw(session, cast.olga, draft, how="told_officer", now=NOW)
+        consents.explain(session, cast.olga, draft, EXPLAINED, NOW)
+        consents.give(session, cast.olga, draft, SAID_YES, NOW)
+        consents.withdraw(session, cast.olga, draft, Withdrawal(), NOW)
 
     old = restore()
     with reading(old) as session:
@@ -131,7 +132,7 @@ def test_erased_stays_erased_and_withdrawn_stays_withdrawn_after_an_older_backup
     for act, refusal in ((lambda s: handoffs.read_incoming(s, cast.petra, gone_handoff, NOW), NotFound),
                          (lambda s: cases.read_case(s, cast.olga, gone, NOW), NotFound),
                          (lambda s: handoffs.request(s, cast.olga, taken, cast.shelter, NOW), ConsentMissing),
-                         (lambda s: consents.give(s, cast.olga, draft, method="signed", now=NOW), WrongState)):
+                         (lambda s: consents.give(s, cast.olga, draft, SAID_YES, NOW), WrongState)):
         with pytest.raises(refusal), transaction(old) as session:
             act(session)
     with transaction(old) as session:
@@ -165,7 +166,7 @@ def test_a_backup_that_has_grown_since_it_was_restored_is_still_found_out(
     _, consent_id, _ = people.request(kept, cast)
     restore = back_up()
     with transaction(kept) as session:
-        consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     old = restore()
     for _ in range(5):
         people.new_case(old, cast)
@@ -183,7 +184,7 @@ def test_a_withdrawal_whose_commit_failed_after_its_line_was_written_is_done_by_
     with monkeypatch.context() as patched:
         patched.setattr(db, "_before_commit", [*db._before_commit, fail])
         with pytest.raises(OSError, match="went away"), transaction(kept) as session:
-            consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+            consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     with reading(kept) as session:
         assert session.get_one(Consent, consent_id).state == "active"
     people.new_case(kept, cast)
@@ -201,7 +202,7 @@ def test_nothing_is_withdrawn_or_erased_where_the_ledger_cannot_be_written(kept:
     with pytest.raises(ledger.LedgerBroken, match="can't be written"):
         retention.catch_up(blocked, NOW)
     with pytest.raises(OSError), transaction(blocked) as session:  # noqa: PT011
-        consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     with pytest.raises(OSError), transaction(blocked) as session:  # noqa: PT011
         retention.erase_on_request(session, session.get_one(Case, case_id).reference, NOW)
     with reading(kept) as session:
@@ -213,7 +214,7 @@ def three_lines(store: Store) -> Path:
     for _ in range(3):
         _, consent_id, _ = people.request(store, cast)
         with transaction(store) as session:
-            consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+            consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     assert store.ledger is not None
     return store.ledger
 
@@ -289,7 +290,7 @@ def test_many_withdrawals_at_once_keep_one_chain_that_agrees_with_the_trail(kept
 
     def withdraw(consent_id: object) -> None:
         with transaction(kept) as session:
-            consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+            consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(withdraw, ids))

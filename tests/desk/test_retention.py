@@ -18,6 +18,7 @@ from sqlalchemy import func, select, text
 
 from referral_dir.desk import audit_heads, cases, consents, handoffs, notify, retention
 from referral_dir.domain.audit_head import Head
+from referral_dir.domain.consent_record import Terms
 from referral_dir.domain.errors import NotFound
 from referral_dir.domain.retention import RULES, YEAR
 from referral_dir.domain.vocabulary import HandoffAction
@@ -138,7 +139,7 @@ def test_a_case_that_everyone_forgot_is_closed_but_not_while_anything_of_it_is_o
     waiting, _, handoff_id = people.request(kept, cast)
     with transaction(kept) as session:
         alive = people.new_case(kept, cast)
-        row = consents.draft(session, cast.olga, alive, cast.clinic, ("name",), 14, later - timedelta(days=1))
+        row = consents.draft(session, cast.olga, alive, cast.clinic, Terms(("name",)), later - timedelta(days=1))
         assert row.case_id == alive
     assert retention.purge(kept, later)["idle_cases"] == 1
     with reading(kept) as session:

@@ -150,12 +150,6 @@ def test_no_path_leads_from_an_end_back_to_active(path: list[ConsentState]) -> N
                                    ConsentState.REFUSED)
 
 
-def test_terms_have_limits() -> None:
-    for fields, days in ((["name"], 0), (["name"], 91), (["shoe_size"], 5)):
-        with pytest.raises(Invalid):
-            consent.check_terms(fields, days)
-
-
 # --- access and references
 
 def test_only_declared_roles_may_act() -> None:

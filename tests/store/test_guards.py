@@ -1,15 +1,16 @@
 """What the database itself refuses, on both: histories that only grow, consent that stays as it was explained."""
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from referral_dir.desk import cases, consents
+from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.store.cases import Case, Consent, ConsentEvent, Disclosure, Handoff, HandoffEvent
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.records import AuditEntry, OutboxMessage
 from tests import cast as people
-from tests.cast import NOW
+from tests.cast import EXPLAINED, NOW, SAID_YES
 
 
 @pytest.mark.parametrize("statement", [
@@ -45,7 +46,7 @@ def test_a_consent_record_stays_as_it_was_given(store: Store, change: str) -> No
     _, consent_id, _ = people.request(store, cast)
     if change == "state = 'draft'":
         with transaction(store) as session:
-            consents.withdraw(session, cast.olga, consent_id, how="told_officer", now=NOW)
+            consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
     with pytest.raises(IntegrityError, match="never changes"), store.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE consent SET {change}")
 
@@ -54,15 +55,14 @@ def test_a_draft_may_change_and_what_was_explained_only_takes_its_answer(store: 
     cast = people.build(store)
     case_id = people.new_case(store, cast)
     with transaction(store) as session:
-        row = consents.draft(session, cast.olga, case_id, cast.shelter, ["name"], 14, NOW)
-        row.fields = ["health"]
-        session.flush()
-        consents.explain(session, cast.olga, row.id, language="fr", interpreter="not_needed", now=NOW)
+        row = consents.draft(session, cast.olga, case_id, cast.shelter, Terms(["name"]), NOW)
+        session.execute(update(Consent).values(fields=["health"]).execution_options(synchronize_session=False))
+        consents.explain(session, cast.olga, row.id, EXPLAINED, NOW)
     for change in ("fields = '[]'", "explained_in = 'en'"):
         with pytest.raises(IntegrityError, match="never changes"), store.engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE consent SET {change}")
     with transaction(store) as session:
-        assert consents.give(session, cast.olga, row.id, method="signed", now=NOW).state == "active"
+        assert consents.give(session, cast.olga, row.id, SAID_YES, NOW).state == "active"
 
 
 def test_erasing_a_case_takes_its_histories_with_it_and_nobody_elses(store: Store) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from referral_dir.desk import audit, cases, consents, exclusions, handoffs, notify
+from referral_dir.desk import audit, audit_heads, cases, consents, exclusions, handoffs, notify
 from referral_dir.domain.access import Actor
+from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.domain.errors import NotFound
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState
 from referral_dir.store import tenancy
@@ -65,9 +66,9 @@ def story(store: Store, cast: people.Cast) -> tuple[UUID, UUID, UUID]:
     case = by(olga, cases.open_case, cases.NewCase(needs=["shelter.emergency"], languages=["ht"], place=people.MIAMI),
               NOW).id
     by(olga, cases.set_identifying, case, {"name": "Invented Person", "health": "asthma", "background": "told"}, NOW)
-    consent = by(olga, consents.draft, case, cast.shelter, ["name"], 14, NOW).id
-    by(olga, consents.explain, consent, language="fr", interpreter="professional_remote", now=NOW)
-    by(olga, consents.give, consent, method="witnessed_oral", now=NOW)
+    consent = by(olga, consents.draft, case, cast.shelter, Terms(["name"]), NOW).id
+    by(olga, consents.explain, consent, people.EXPLAINED, NOW)
+    by(olga, consents.give, consent, people.SAID_YES, NOW)
     handoff = by(olga, handoffs.request, case, cast.shelter, NOW).id
     before = by(petra, handoffs.read_incoming, handoff, NOW)
     assert (before.about["needs"], before.identifying) == (["shelter.emergency"], {})
@@ -95,13 +96,13 @@ def test_the_whole_story_runs_through_as_the_servers_role(app_store: Store, post
         assert file.identifying["background"] == "told"
         assert len(handoffs.outgoing(session, cast.olga)) == 1
     with transaction(app_store, cast.olga) as session:
-        consents.withdraw(session, cast.olga, consent, how="told_officer", now=NOW)
+        consents.withdraw(session, cast.olga, consent, Withdrawal(), NOW)
         cases.close_case(session, cast.olga, case, NOW)
     sent: list[Any] = []
     assert notify.deliver(app_store, notify.Mailer("127.0.0.1", 1, "a@b.example", "https://c.example"), NOW,
                           sent.append).failed == 0
     with transaction(app_store, cast.vera) as session:
-        assert audit.verify(session).broken_at is None
+        assert audit_heads.verify(session, "").broken_at is None
 
 
 def test_accepting_ends_what_was_asked_elsewhere_and_time_ends_what_nobody_answers(
@@ -195,7 +196,7 @@ def test_a_recipient_sees_the_fields_that_consent_or_broken_glass_names_while_it
     assert count(told.store, petra, "case_exclusion") == 0
     assert count(told.store, petra, "consent_event") == 0
     with transaction(told.store, told.cast.olga) as session:
-        consents.withdraw(session, told.cast.olga, told.consent, how="told_officer", now=NOW)
+        consents.withdraw(session, told.cast.olga, told.consent, Withdrawal(), NOW)
     assert fields() == set()
     assert count(told.store, petra, "case_key") == 0
 
@@ -224,7 +225,7 @@ def test_whoever_the_case_names_sees_nothing_of_it_by_raw_sql(told: Told) -> Non
     with pytest.raises(NotFound), transaction(told.store, cast.petra) as session:
         handoffs.read_incoming(session, cast.petra, told.handoff, NOW)
     with transaction(told.store, cast.vera) as session:
-        trail = audit.trail(session, cast.vera, NOW)
+        trail = audit.trail(session, cast.vera, NOW, audit.Wanted())
         assert not [entry for entry in trail.entries if entry.subject == f"case:{told.case}"]
     with transaction(told.store, cast.olga) as session:
         exclusions.exclude_organization(session, cast.olga, told.case, "Harbour", NOW)
