@@ -36,6 +36,9 @@ JUDGED: Final = Path(__file__).resolve().parent / "judged"
 KEYS: Final = KeyRing((("relevance", b"r" * 32),))
 FAMILIES: Final = ("shelter", "legal", "medical", "mental_health", "interpretation", "safety")
 MATCH: Final = "match"
+# The sets of queries that were split in halves, and that was written after the last change of the search.
+FIRST: Final = "first"
+LAST: Final = "last"
 RULE: Final = "| --- " * 6 + "|"
 
 
@@ -59,13 +62,14 @@ SOURCES: Final[Mapping[str, Source]] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody types, and the needs that a useful answer meets one of."""
+    """What somebody types, and the needs that a useful answer meets one of. `set` says when it was written."""
 
     text: str
     language: str
     kind: str
     directory: str
     needs: tuple[str, ...]
+    set: str = ""
 
 
 Labels = Mapping[str, Mapping[str, Label]]
@@ -83,7 +87,8 @@ class Answers:
 
 def read_judged(folder: Path) -> tuple[list[Query], Labels]:
     """Queries, and labels by directory and foreign id. Raises ValueError for an unknown need or directory."""
-    queries = [Query(q["text"], q["language"], q["kind"], q["directory"], tuple(check_code(n) for n in q["needs"]))
+    queries = [Query(q["text"], q["language"], q["kind"], q["directory"], tuple(check_code(n) for n in q["needs"]),
+                     q.get("set", ""))
                for q in json.loads((folder / "queries.json").read_text(encoding="utf-8"))]
     read = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     labels = {directory: {key: _label(own) for key, own in services.items()} for directory, services in read.items()}
@@ -168,7 +173,16 @@ def _groups(query: Query, *, halves: bool) -> list[tuple[str, ...]]:
     if query.kind == MATCH:
         return [("match by code",)]
     groups = [("all",), ("directory", query.directory), ("language", query.language), ("kind", query.kind)]
-    return [*groups, ("half", _half(query.text))] if halves else groups
+    if query.set:
+        groups.append(("set", query.set))
+    return [*groups, (_known(query),)] if halves else groups
+
+
+def _known(query: Query) -> str:
+    """What whoever tuned the search knew of the query."""
+    if query.set == LAST:
+        return "written after the last change"
+    return _half(query.text) if query.set == FIRST else "tuned on"
 
 
 def _half(text: str) -> str:

@@ -1,6 +1,6 @@
 """What a search by words brings up, best first: what holds the words, and what meets the need that they name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.needs import label, needs
-from referral_dir.index.asked import Asked, asked_needs, met
+from referral_dir.index.asked import Asked, asked_needs, hinted_needs, is_known, met
 from referral_dir.index.documents import QueryWord, query_words
 from referral_dir.index.feed import search_text
 from referral_dir.index.text import TextHit, TextHits, TextIndex, TextQuery
@@ -25,14 +25,25 @@ NAMES_READ: Final = 200
 # How many services are looked up by a need that was named, for each need.
 BY_NEED: Final = 100
 # What counts how much for the order: 1 is the best text score among the hits.
-SOME_WORDS: Final = 0.6
+SOME_WORDS: Final = 0.4
 NEED_WORDS: Final = 0.5
+TOPIC: Final = 0.6
 NEED: Final = 1.0
 NAME: Final = 2.0
 # A service that does one thing does it rather than mentions it: each further need takes this much away.
 BESIDES: Final = 0.05
 
-_FOUND: "WeakKeyDictionary[TextIndex, tuple[Position | None, dict[tuple[str, bool], TextHits]]]" = WeakKeyDictionary()
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What words of ours find. `shares`: how good each hit is, of 1 for the best."""
+
+    by_id: Mapping[UUID, TextHit]
+    shares: Mapping[UUID, float]
+
+
+_FOUND: Final["WeakKeyDictionary[TextIndex, tuple[Position | None, dict[tuple[tuple[str, ...], bool], _Meant]]]"] = (
+    WeakKeyDictionary())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +89,50 @@ def find_words(session: "Session", index: TextIndex, text: str, *, public: bool)
     if hits.did_you_mean and (not asked or _named(meant) > _named(asked)):
         better = search_text(session, index, TextQuery(hits.did_you_mean, public_only=public, limit=MOST))
         text, hits, asked = hits.did_you_mean, replace(better, did_you_mean=hits.did_you_mean), meant
-    if not asked and not hits.every_word:
-        asked = asked_needs(text, _unknown(session, index, text, public))
+    if not hits.every_word:
+        unknown = _unknown(session, index, text, public)
+        asked = (asked_needs(text, unknown) if unknown else asked) or hinted_needs(text)
     whole = 1.0 if hits.every_word else SOME_WORDS
     by_id = {hit.service_id: hit for hit in hits.hits}
     worth = _shares(hits, whole)
-    by_need: dict[UUID, float] = {}
-    for code in sorted({code for each in asked for code in each.needs}):
-        more = _by_need(session, index, code, public)
-        for service_id, share in _shares(more, NEED_WORDS).items():
-            by_need[service_id] = max(share, by_need.get(service_id, 0.0))
-        by_id = {**{hit.service_id: hit for hit in more.hits}, **by_id}
-    worth = {service_id: worth.get(service_id, 0.0) + by_need.get(service_id, 0.0) for service_id in by_id}
+    for found, share in _meant(session, index, asked, public):
+        for service_id, own in found.shares.items():
+            worth[service_id] = worth.get(service_id, 0.0) + share * own
+        for service_id, hit in found.by_id.items():
+            by_id.setdefault(service_id, hit)
     return WordsFound(hits, by_id, worth, asked, text)
 
 
-def _by_need(session: "Session", index: TextIndex, code: str, public: bool) -> TextHits:
-    """What the need's own words find. It is the same for everybody until the index moves on, and so kept till then."""
+def _meant(session: "Session", index: TextIndex, asked: Sequence[Asked],
+           public: bool) -> Iterator[tuple[_Meant, float]]:
+    """What the needs' own words find, and what the words do in which a directory speaks of just what is asked; each
+    with its part of the order."""
+    codes = {code for each in asked for code in each.needs}
+    yield _by_words(session, index, tuple(sorted(map(_words_of, codes))), public), NEED_WORDS
+    total = sum(each.weight for each in asked)
+    for each in asked:
+        yield _by_words(session, index, tuple(sorted(each.topics)), public), TOPIC * each.weight / total
+
+
+def _by_words(session: "Session", index: TextIndex, texts: tuple[str, ...], public: bool) -> _Meant:
+    """What our own words find, each service by the text that finds it best. It is the same for everybody until the
+    index moves on, and so kept till then."""
     position, found = _FOUND.get(index, (None, {}))
     if position is None or position != index.position():
         position, found = index.position(), {}
         _FOUND[index] = position, found
-    if (code, public) not in found:
-        found[code, public] = search_text(session, index, TextQuery(_words_of(code), public_only=public, limit=BY_NEED))
-    return found[code, public]
+    if (texts, public) not in found:
+        by_id: dict[UUID, TextHit] = {}
+        shares: dict[UUID, float] = {}
+        if len(texts) == 1:
+            hits = search_text(session, index, TextQuery(texts[0], public_only=public, limit=BY_NEED))
+            by_id, shares = {hit.service_id: hit for hit in hits.hits}, _shares(hits, 1.0)
+        else:
+            for each in (_by_words(session, index, (text,), public) for text in texts):
+                by_id = {**each.by_id, **by_id}
+                shares |= {key: max(share, shares.get(key, 0.0)) for key, share in each.shares.items()}
+        found[texts, public] = _Meant(by_id, shares)
+    return found[texts, public]
 
 
 def _named(asked: Iterable[Asked]) -> int:
@@ -109,10 +140,12 @@ def _named(asked: Iterable[Asked]) -> int:
 
 
 def _unknown(session: "Session", index: TextIndex, text: str, public: bool) -> set[str]:
-    """The words that no service holds, folded: they may be misspelled. The space tells that a word has ended."""
+    """The words that no service and no phrase holds, folded: they may be misspelled. The space tells that a word has
+    ended."""
     words, _ = query_words(text)
     typed = {word.typed.text for word in words}
-    return {fold(each) for each in typed
+    strange = [each for each in typed if not is_known(each)]
+    return {fold(each) for each in strange
             if not search_text(session, index, TextQuery(each + " ", public_only=public, limit=1)).total}
 
 

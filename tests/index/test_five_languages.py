@@ -10,7 +10,7 @@ from invented_directory import Directory
 
 from referral_dir.desk.find import Indexes, search_services
 from referral_dir.domain.needs import meets
-from referral_dir.index.asked import asked_needs, met
+from referral_dir.index.asked import asked_needs, hinted_needs, met
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import TextIndex, open_text_index
 from referral_dir.interop.importing import import_directory
@@ -81,6 +81,52 @@ def test_a_need_is_met_by_itself_or_a_child_and_half_by_its_parent() -> None:
     asked = asked_needs("asylum")
     assert (met(asked, {"legal.immigration"}), met(asked, {"legal"}), met(asked, {"work"})) == (1.0, 0.5, 0.0)
     assert met((), {"legal"}) == 0.0
+
+
+@pytest.mark.parametrize(("text", "what_for", "state"), [
+    ("toothache and no money", "medical.general", "basic.money"),
+    ("médico para una mujer sin hogar", "medical", "shelter"),
+    ("стоматолог, немає грошей", "medical.general", "basic.money")])
+def test_in_what_state_somebody_is_counts_less_than_what_they_need(text: str, what_for: str, state: str) -> None:
+    asked = asked_needs(text)
+    assert met(asked, {what_for}) > met(asked, {state}) > 0
+    assert met(asked, {what_for, state}) == 1.0
+
+
+def test_a_state_alone_is_what_is_asked() -> None:
+    assert met(asked_needs("no money"), {"basic.money"}) == 1.0
+
+
+def test_a_phrase_with_one_telling_word_needs_its_other_words_too() -> None:
+    assert not any("shelter" in a.needs for a in asked_needs("street"))
+    assert any("shelter" in a.needs for a in asked_needs("on the street"))
+
+
+@pytest.mark.parametrize(("text", "need"), [
+    ("طفل بدون أهله", "family.tracing"), ("أدوية لأطفالها", "medical"), ("в аптеці", "medical"),
+    ("загубив паспорт", "documents")])
+def test_inflected_words_are_those_of_the_phrase(text: str, need: str) -> None:
+    assert met(asked_needs(text), {need}) > 0
+
+
+def test_a_long_word_with_one_wrong_letter_is_read_right_although_others_name_a_need() -> None:
+    assert met(asked_needs("hebergment pour femme seule"), {"shelter.emergency"}) > 0.5
+
+
+def test_single_words_give_a_hint_where_no_phrase_does_if_they_are_clear() -> None:
+    assert asked_needs("summer at ten") == ()
+    assert [set(a.needs) for a in hinted_needs("summer at ten")] == [{"family.childcare"}]
+    assert hinted_needs("the colour of the harbour") == ()
+
+
+@pytest.mark.parametrize("question", [
+    "her husband beats her", "marido violento", "mari violent", "زوجي يضربني", "чоловік б'є"])
+def test_of_services_for_a_need_those_come_first_that_speak_of_just_this(question: str, directory: Directory,
+                                                                         search: Search) -> None:
+    for place in ("Harbour", "Lighthouse", "Pier"):
+        directory.add(f"{place} police department", suggested=("safety",), description="Law and protection.")
+    directory.add("The Anchor", suggested=("safety",), description="For women after domestic violence and abuse.")
+    assert search(question)[0][0] == "The Anchor"
 
 
 @pytest.fixture(scope="module")
