@@ -23,7 +23,7 @@ REQUIRED_PARENTS: Final = {
 REQUIRED_VALUES: Final = {"organization": "name", "service": "name", "program": "name", "phone": "number", "url": "url",
                           "unit": "name", "taxonomy": "name", "taxonomy_term": "name"}
 # What people decide here is not undone by a newer file.
-KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude")
+KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone")
 PLACEHOLDER: Final = "(organization not in the source)"
 
 
