@@ -11,8 +11,8 @@ from typing import Any, Final
 WITHHELD: Final = "(address withheld)"
 # What a street's name may end with, or be written without.
 _KINDS: Final = frozenset((
-    "street", "st", "road", "rd", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "boulevard", "blvd",
-    "way", "place", "pl", "row", "close", "square", "sq", "terrace", "circle", "highway", "hwy", "parkway", "pkwy"))
+    "street", "st", "road", "rd", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "boulevard",
+    "blvd", "way", "place", "pl", "row", "close", "square", "sq", "terrace", "circle", "highway", "parkway"))
 _LINES: Final = ("attention", "address_1", "address_2")
 SHORTEST: Final = 4
 SHORTEST_PHONE: Final = 6

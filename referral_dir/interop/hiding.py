@@ -92,6 +92,7 @@ def hide(service: SourceRecord, sites: list[SourceRecord], places: list[SourceRe
         r.values["location_id"] = r.values["service_at_location_id"] = None
         if r.table in ("schedule", "language"):
             r.values["service_id"] = service.foreign_id
+            hanging.by_parent["service_id", service.foreign_id].append(r)
     _withhold(service, _traces(service, secret, places, addresses, gone, points, hanging), gone, hanging, report)
     hanging.gone |= {id(r): r for r in gone}
 
