@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Row, String, Table, delete, exists, or_, select, update
+from sqlalchemy import JSON, Column, Row, String, Table, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.withholding import Traces, traces
@@ -156,7 +156,8 @@ def _at(table: Any, places: _Places) -> Any:
 
 def _places(session: Session, service_id: UUID) -> _Places:
     sites = session.scalars(select(ServiceAtLocation).where(ServiceAtLocation.service_id == service_id)).all()
-    ids, site_ids = sorted({site.location_id for site in sites}), [site.id for site in sites]
+    site_ids = [site.id for site in sites]
+    ids = sorted({site.location_id for site in sites} | _same_house(session, service_id, [s.location_id for s in sites]))
     shared = set(session.scalars(select(ServiceAtLocation.location_id).where(
         ServiceAtLocation.location_id.in_(ids), ServiceAtLocation.service_id != service_id)))
     there = [or_(t.location_id.in_(ids), t.service_at_location_id.in_(site_ids)) for t in (Phone, Contact)]
@@ -166,6 +167,16 @@ def _places(session: Session, service_id: UUID) -> _Places:
         session.scalars(select(Phone).where(there[0]).order_by(Phone.number)).all(),
         session.scalars(select(Contact).where(there[1]).order_by(Contact.name, Contact.email)).all(),
         [location for location in ids if location not in shared])
+
+
+def _same_house(session: Session, service_id: UUID, location_ids: Sequence[UUID]) -> set[UUID]:
+    """The organization's own entries of the same house, at which no service is given."""
+    streets = select(func.lower(Address.address_1)).where(Address.location_id.in_(location_ids), Address.address_1 != "")
+    owner = select(Service.organization_id).where(Service.id == service_id).scalar_subquery()
+    return set(session.scalars(
+        select(Location.id).join(Address, Address.location_id == Location.id)
+        .where(Location.organization_id == owner, func.lower(Address.address_1).in_(streets),
+               ~exists().where(ServiceAtLocation.location_id == Location.id))))
 
 
 def _seal(session: Session, service_id: UUID, places: _Places) -> None:

@@ -272,6 +272,7 @@ def _signed_in(sides: Sequence[Side]) -> dict[str, str]:
                     "csrf_token": token, "password": people.PASSWORD,
                     "email": side.cast.emails[getattr(side.cast, who).person_id]})
                 assert answer.status_code == 302
+                client.get("/account")  # the first form brings the session's form token
                 cookie = client.get_cookie("session")
                 assert cookie is not None
                 cookies.setdefault(who, cookie.value)
