@@ -157,7 +157,8 @@ def _at(table: Any, places: _Places) -> Any:
 def _places(session: Session, service_id: UUID) -> _Places:
     sites = session.scalars(select(ServiceAtLocation).where(ServiceAtLocation.service_id == service_id)).all()
     site_ids = [site.id for site in sites]
-    ids = sorted({site.location_id for site in sites} | _same_house(session, service_id, [s.location_id for s in sites]))
+    at = [site.location_id for site in sites]
+    ids = sorted({*at, *_same_house(session, service_id, at)})
     shared = set(session.scalars(select(ServiceAtLocation.location_id).where(
         ServiceAtLocation.location_id.in_(ids), ServiceAtLocation.service_id != service_id)))
     there = [or_(t.location_id.in_(ids), t.service_at_location_id.in_(site_ids)) for t in (Phone, Contact)]
@@ -171,7 +172,8 @@ def _places(session: Session, service_id: UUID) -> _Places:
 
 def _same_house(session: Session, service_id: UUID, location_ids: Sequence[UUID]) -> set[UUID]:
     """The organization's own entries of the same house, at which no service is given."""
-    streets = select(func.lower(Address.address_1)).where(Address.location_id.in_(location_ids), Address.address_1 != "")
+    streets = select(func.lower(Address.address_1)).where(
+        Address.location_id.in_(location_ids), Address.address_1 != "")
     owner = select(Service.organization_id).where(Service.id == service_id).scalar_subquery()
     return set(session.scalars(
         select(Location.id).join(Address, Address.location_id == Location.id)

@@ -117,6 +117,8 @@ class Twins:
                 path.unlink()
             shutil.rmtree(side.settings.instance, ignore_errors=True)
             shutil.copytree(kept, side.folder, dirs_exist_ok=True)
+            with side.store.engine.connect():
+                pass  # the pool has one connection again, on both sides
             side.indexes = open_indexes(side.settings.instance, side.settings.text_index)
             name = "referral_dir"
             side.app.extensions[name] = replace(side.app.extensions[name], indexes=side.indexes)

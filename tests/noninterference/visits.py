@@ -93,8 +93,8 @@ class Walk:
     def begin(self) -> None:
         """Everything as in the beginning, with a form token for each who is signed in."""
         self.twins.restore()
-        self.tokens = {who: token_of(self.twins.client(self.twins.left, who).get("/account").text)
-                       for who in WALKERS[1:]}
+        for side in self.twins:
+            self.tokens = {who: token_of(self.twins.client(side, who).get("/account").text) for who in WALKERS[1:]}
 
     def _action(self, rule: Rule) -> str:
         return str(getattr(self.twins.left.app.view_functions[rule.endpoint], "action", ""))
