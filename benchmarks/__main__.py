@@ -1,4 +1,4 @@
-"""`python -m benchmarks [match|text|request|import|stale|plots|noninterference]`; `run.py bench` sets up and calls it."""
+"""`python -m benchmarks [KIND]`; `run.py bench` sets up and calls it."""
 
 import argparse
 import json

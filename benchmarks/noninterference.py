@@ -50,9 +50,9 @@ def run(pairs: int, say: Callable[[str], None]) -> dict[str, Any]:
                 except twins.Leak as leak:
                     leaks += 1
                     told.setdefault(kind, str(leak)[:600])
-    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used = resource.getrusage(resource.RUSAGE_SELF)
     return {"pairs": both.pairs, "mismatches": leaks, "kinds": dict(kinds), "told": told,
-            "seconds": round(time.monotonic() - started, 1), "processor_seconds": round(usage.ru_utime + usage.ru_stime)}
+            "seconds": round(time.monotonic() - started, 1), "processor_seconds": round(used.ru_utime + used.ru_stime)}
 
 
 def _round(both: twins.Twins, walk: visits.Walk, chance: Chance, every: list[commands.Named], seed: int,
