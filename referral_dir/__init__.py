@@ -32,6 +32,6 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
 
 
 def _audiences() -> list[ModuleType]:
-    from referral_dir.web import account, administration, caseworker, officer, oversight, provider, public
+    from referral_dir.web import account, administration, caseworker, officer, oversight, provider, public, reveals
 
-    return [public, account, officer, caseworker, provider, oversight, administration]
+    return [public, account, officer, caseworker, provider, oversight, administration, reveals]

@@ -14,13 +14,14 @@ from tests.web.conftest import Browser, World
 EVERYONE = ["olga", "omar", "petra", "pablo", "clara", "carl", "vera", "adam"]
 # Whose these records are: nobody else may get an answer about them.
 OWNERS = {"case_id": {"olga"}, "consent_id": {"olga"}, "handoff_id": {"olga", "petra"},
-          "capacity_id": {"petra", "clara"}}
+          "capacity_id": {"petra", "clara"}, "reveal_id": {"petra"}}
 
 
 def paths(world: World, known: bool) -> list[tuple[str, str, set[str], str]]:
     """(method, path, record ids in it, action) for every route, with real or made-up ids."""
     ids = {"case_id": world.case, "consent_id": world.consent, "handoff_id": world.handoff,
-           "service_id": world.cast.shelter, "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id}
+           "service_id": world.cast.shelter, "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id,
+           "reveal_id": uuid4()}
     found = []
     adapter = world.app.url_map.bind("localhost")
     for rule in world.app.url_map.iter_rules():
