@@ -6,11 +6,10 @@ Nothing that is written in the open may be a function of where the service is: n
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 from referral_dir.domain.vocabulary import Place
 from referral_dir.domain.withholding import WITHHELD, Traces, traces
-from referral_dir.interop.records import NAMESPACE, SourceRecord
+from referral_dir.interop.records import SourceRecord
 from referral_dir.interop.report import ImportReport
 
 ADDRESS: Final = ("attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
@@ -35,7 +34,7 @@ class Hanging:
         self.gone: dict[int, SourceRecord] = {}
         self.words: dict[tuple[str, int], Traces] = {}
         self.by_parent: dict[tuple[str, str], list[SourceRecord]] = defaultdict(list)
-        self.by_link: dict[UUID, list[SourceRecord]] = defaultdict(list)
+        self.by_link: dict[str, list[SourceRecord]] = defaultdict(list)
         self.offices: dict[str, list[SourceRecord]] = defaultdict(list)
         self.organizations: dict[str, SourceRecord] = {}
         sited: set[str] = set()
@@ -44,9 +43,8 @@ class Hanging:
                            "organization_id"):
                 if r.values.get(column):
                     self.by_parent[column, r.values[column]].append(r)
-            link = r.values.get("link_id") or r.values.get("resource_id")
-            if isinstance(link, UUID):
-                self.by_link[link].append(r)
+            if r.table in ("attribute", "metadata"):
+                self.by_link[str(r.values.get("link_id") or r.values.get("resource_id"))].append(r)
             if r.table == "organization":
                 self.organizations[r.foreign_id] = r
             if r.table == "service_at_location":
@@ -61,11 +59,7 @@ class Hanging:
 
     def linked(self, record: SourceRecord) -> list[SourceRecord]:
         """Attributes and history of the record."""
-        try:
-            link = UUID(record.foreign_id)
-        except ValueError:
-            link = uuid5(NAMESPACE, record.foreign_id)
-        return [r for r in self.by_link[link]
+        return [r for r in self.by_link[record.foreign_id]
                 if (r.values.get("link_entity") or r.values.get("resource_type")) in (None, record.table)]
 
 

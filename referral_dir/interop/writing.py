@@ -24,6 +24,9 @@ REQUIRED_VALUES: Final = {"organization": "name", "service": "name", "program": 
                           "unit": "name", "taxonomy": "name", "taxonomy_term": "name"}
 # What people decide here is not undone by a newer file.
 KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone")
+# What hangs on a row of any table: the column that names the row, and the one that names its table.
+LINKS: Final[Mapping[str, Mapping[str, str]]] = {"attribute": {"link_id": "link_entity"},
+                                                 "metadata": {"resource_id": "resource_type"}}
 PLACEHOLDER: Final = "(organization not in the source)"
 
 
@@ -97,8 +100,10 @@ class Writer:
         if needed and not row.get(needed):
             self.report.refused_row(table, record.where, needed, "", f"a {table} needs a {needed}")
             return None
+        for column, entity in LINKS.get(table, {}).items():
+            row[column] = identify(self.source, str(row.get(entity) or ""), str(row.get(column) or ""))
         for column, parent_table in PARENTS.items():
-            if column not in row or (table, column) == ("attribute", "link_id"):
+            if column not in row:
                 continue
             given = row[column]
             row[column] = identify(self.source, parent_table, str(given)) if given else None
