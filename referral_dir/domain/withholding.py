@@ -13,6 +13,7 @@ WITHHELD: Final = "(address withheld)"
 _KINDS: Final = frozenset((
     "street", "st", "road", "rd", "avenue", "ave", "av", "lane", "ln", "drive", "dr", "court", "ct", "boulevard",
     "blvd", "way", "place", "pl", "row", "close", "square", "sq", "terrace", "circle", "highway", "parkway"))
+_ANY_KIND: Final = r"(?:[\W_]{1,3}(?:" + "|".join(sorted(_KINDS)) + r")(?!\w))?"
 _LINES: Final = ("attention", "address_1", "address_2")
 SHORTEST: Final = 4
 SHORTEST_PHONE: Final = 6
@@ -88,13 +89,13 @@ def _street(line: str) -> list[str]:
     words = _words(line)
     if len(" ".join(words)) < SHORTEST or not words:
         return []
-    found = [words]
+    found = [_spaced(words)]
     if words[-1] in _KINDS and len(words) > 2:
-        found.append(words[:-1])
+        found.append(_spaced(words[:-1]) + _ANY_KIND)
     bare = [word for word in words if not word[0].isdigit()]
     if bare != words and len(bare) > 1:
-        found.append(bare)
-    return [_spaced(each) for each in found]
+        found.append(_spaced(bare))
+    return found
 
 
 def _telephone(digits: str) -> str:

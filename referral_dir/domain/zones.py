@@ -29,10 +29,10 @@ def warnings(zone: Place, needs: Collection[str], neighbours: Iterable[Neighbour
     found = [f"{zone.name} is a small place: a stranger could look at every house."] \
         if zone.population < SMALL_TOWN else []
     others = _near(zone, neighbours)
-    for need in sorted(needs):
-        if not others.get(need):
-            found.append(f"Nobody else near {zone.name} is listed for “{label(need)}”: whoever knows the zone and the "
-                         "need knows that it is this service.")
+    alone = [label(need) for need in sorted(needs) if not others.get(need)]
+    if alone:
+        found.append(f"Nobody else near {zone.name} is listed for {', '.join(f'“{need}”' for need in alone)}: whoever "
+                     "knows the zone and the need knows that it is this service.")
     return tuple(found)
 
 
