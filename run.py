@@ -21,7 +21,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 USAGE = """python3 run.py                     set up and serve the demo on 127.0.0.1:8000 (PORT changes it)
 python3 run.py setup               set up alone
 python3 run.py test [ARGUMENTS]    set up and run ruff, mypy and pytest with the arguments
-python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale or plots; --help says more
+python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots or noninterference
+                                   (--pairs N); --help says more
 """
 
 

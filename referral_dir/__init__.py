@@ -54,7 +54,8 @@ def _audiences() -> list[ModuleType]:
         provider,
         public,
         resets,
+        reveals,
     )
 
-    return [public, account, resets, factors, joining, officer, consent, break_glass, caseworker, provider, oversight,
-            administration]
+    return [public, account, resets, factors, joining, officer, consent, break_glass, caseworker, provider, reveals,
+            oversight, administration]

@@ -101,6 +101,16 @@ def resolve_place(text: str, *, prefer_country: str | None = None) -> Place:
     return best
 
 
+def resolve_town(text: str) -> Place:
+    """A town of the gazetteer by its name: for zones, which must never be the point of a house.
+
+    Raises as `resolve_place` does, and UnknownPlace for coordinates.
+    """
+    if _COORDINATES.fullmatch(" ".join(text.split())):
+        raise UnknownPlace("write the name of a town, like “Miami, FL”: coordinates would give the house away")
+    return resolve_place(text)
+
+
 def suggest_places(prefix: str, limit: int = 8) -> list[Place]:
     """Places whose name begins like this, largest first; for type-ahead."""
     key = fold(prefix[:LONGEST])

@@ -58,10 +58,10 @@ def build(store: Store, *, beds: int = 3, hold_minutes: int | None = 120, passwo
 
         border, police, harbour, clinic_org = org("Border Unit"), org("City Police"), org("Harbour"), org("Clinic")
         network, rivals, office = org("Network"), org("Other Network"), org("Office")
-        cast = [person(n, r, o) for n, r, o in (
+        cast = {name.casefold(): person(name, role, home) for name, role, home in (
             ("Olga", Role.OFFICER, border), ("Omar", Role.OFFICER, police), ("Petra", Role.PROVIDER, harbour),
             ("Pablo", Role.PROVIDER, clinic_org), ("Clara", Role.CASEWORKER, network),
-            ("Carl", Role.CASEWORKER, rivals), ("Vera", Role.OVERSEER, office), ("Adam", Role.ADMINISTRATOR, office))]
+            ("Carl", Role.CASEWORKER, rivals), ("Vera", Role.OVERSEER, office), ("Adam", Role.ADMINISTRATOR, office))}
         shelter = Service(organization_id=harbour.id, name="Harbour Shelter (invented)", status="active",
                           confidential=True, zone_name="Miami", zone_latitude=25.77, zone_longitude=-80.19,
                           country="US", timezone="America/New_York", hold_minutes=hold_minutes, kept_by_id=network.id)
@@ -77,7 +77,7 @@ def build(store: Store, *, beds: int = 3, hold_minutes: int | None = 120, passwo
             ServiceNeed(service_id=clinic.id, need="medical.general"),
             Phone(service_id=shelter.id, number="+1 305 555 0100", number_e164="+13055550100")])
         session.flush()
-        return Cast(*cast, shelter=shelter.id, clinic=clinic.id, beds=capacity.id, emails=emails)
+        return Cast(**cast, shelter=shelter.id, clinic=clinic.id, beds=capacity.id, emails=emails)
 
 
 def new_case(store: Store, cast: Cast, household: int = 1) -> UUID:

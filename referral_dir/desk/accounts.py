@@ -92,8 +92,9 @@ def sign_in(session: "Session", email: str, password: str, now: datetime, *, add
         audit.record(session, None, "account:sign_in", now, outcome="refused")
         raise TooManyTries(WAIT) if slow else SignInRefused("the e-mail address or the password is not right")
     _forget_tries(session, tries, now)
-    return begin_session(session, person, now, factor="password",
-                         pending=factor_required or people_queries.has_second_factor(session, person.id))
+    pending = factor_required or people_queries.has_second_factor(session, person.id)
+    # Whoever has no second factor has just shown all that stepping up asks of them.
+    return begin_session(session, person, now, factor="password", pending=pending, stepped_up=not pending)
 
 
 def begin_session(session: "Session", person: Person, now: datetime, *, factor: str, pending: bool = False,

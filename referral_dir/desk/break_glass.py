@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from referral_dir.desk import audit, notify
+from referral_dir.desk import audit, budgets, notify
 from referral_dir.desk.cases import case_key, need_of, own_case
 from referral_dir.domain import break_glass as rules
 from referral_dir.domain.access import Actor, require
@@ -51,6 +51,7 @@ def grant(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, cla
     person = _privileged(session, actor, now)
     case, service = _chosen(session, actor, case_id, service_id)
     rules.check(claim)
+    budgets.spend(session, actor, "case:break_glass", now)
     if break_glass_queries.last_answer(session, case.id, service.organization_id) in rules.A_NO:
         raise WrongState("the person has said no to this organization: that stands; call the emergency services")
     row_id = uuid4()

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from referral_dir.desk import audit
+from referral_dir.desk.find import Indexes
 from referral_dir.desk.languages import UnknownLanguage, language_codes, language_name
+from referral_dir.domain import zones
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.needs import check_code
-from referral_dir.domain.vocabulary import ServiceStatus
-from referral_dir.store import listing_queries, records, secret_queries
+from referral_dir.domain.vocabulary import Place, ServiceStatus
+from referral_dir.index import feed
+from referral_dir.store import hiding, listing_queries, records
+from referral_dir.store.db import Store, reading
 from referral_dir.store.directory import Metadata, Service, ServiceNeed
 from referral_dir.store.listing_queries import ServiceParts
 
@@ -91,6 +95,10 @@ def change_listing(session: "Session", actor: Actor, service_id: UUID, revision:
     languages = _try(errors, "languages", lambda: language_codes(values["languages"])) \
         if "languages" in values else None
     rules = _try(errors, "eligibility", lambda: _rules(values["eligibility"])) if "eligibility" in values else None
+    if service.confidential:
+        words = hiding.says_where(session, service.id)
+        errors |= {field: "this would say where the hidden service is: leave it out" for field in TEXTS
+                   if words.found(columns.get(field))}
     low, high = columns.get("minimum_age"), columns.get("maximum_age")
     if low is not None and high is not None and low > high:
         errors["maximum_age"] = "the highest age is below the lowest"
@@ -113,22 +121,55 @@ def change_listing(session: "Session", actor: Actor, service_id: UUID, revision:
     _changed(session, actor, service.id, sorted(changed), now)
 
 
-def make_confidential(session: "Session", actor: Actor, service_id: UUID, zone: Any, now: datetime) -> None:
-    """From now on only the zone is known: addresses and coordinates are sealed, and gone from everywhere else.
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """What a caseworker should know before a service is hidden: why the zone hides little, what would be withheld in
+    other texts, and which services stay in the open at the same place."""
 
-    `zone` is a Place from the gazetteer that a person chose. Raises NotFound.
+    service: Service
+    warnings: tuple[str, ...]
+    repeats: Sequence[hiding.Repeat]
+    sharing: Sequence[str]
+
+
+def plan_hiding(session: "Session", actor: Actor, service_id: UUID, zone: Place) -> Hiding:
+    """Look before `make_confidential`. Nothing changes. Raises NotFound."""
+    require(actor, "listing:change")
+    service = _kept(session, actor, service_id)
+    needs = [n.need for n in listing_queries.needs_of(session, [service_id]).get(service_id, [])]
+    near = listing_queries.neighbours(session, service_id, needs, zone.latitude, zone.longitude)
+    return Hiding(service, zones.warnings(zone, needs, (zones.Neighbour(*row) for row in near)),
+                  hiding.repeats(session, service_id), hiding.sharing(session, service_id))
+
+
+def make_confidential(session: "Session", actor: Actor, service_id: UUID, zone: Place, now: datetime) -> None:
+    """From now on only the zone is known: addresses and coordinates are sealed, and gone from everywhere else. For a
+    service that is hidden already this changes the zone.
+
+    `zone` is a town of the gazetteer that a person chose. Have `forget_places` run after the commit. Raises NotFound,
+    WrongState if somebody edited the service at the same moment.
     """
     require(actor, "listing:change")
     service = _kept(session, actor, service_id)
-    if not service.confidential:
-        secret_queries.seal_places(session, service.id)
+    before = service.zone_name or ""
     values = {"confidential": True, "zone_name": zone.name, "zone_latitude": zone.latitude,
               "zone_longitude": zone.longitude, "country": zone.country,
               "timezone": zone.timezone or service.timezone}
-    listing_queries.bump_revision(session, service.id, service.revision, **values)
-    session.expire(service)
-    _note(session, actor, service.id, "confidential", "", "yes", now)
+    # First, as it locks the row: what is sealed below is then what will stand.
+    if not listing_queries.bump_revision(session, service.id, service.revision, **values):
+        raise WrongState("somebody else changed this service at the same moment: look at it and try again")
+    hiding.seal_places(session, service.id)
+    _note(session, actor, service.id, "zone_name", before, zone.name, now)
     _changed(session, actor, service.id, ["confidential"], now)
+
+
+def forget_places(store: Store, indexes: Indexes) -> None:
+    """After a service has become hidden, at once: both indexes, the snapshot on disk and the database's journal give up
+    what they held of its place."""
+    with reading(store) as session:
+        feed.catch_up(session, indexes.match, indexes.text)
+    indexes.match.forget()
+    hiding.clean_disk(store)
 
 
 def _kept(session: "Session", actor: Actor, service_id: UUID) -> Service:

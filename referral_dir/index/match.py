@@ -78,6 +78,11 @@ class MatchIndex:
             self._columns, self._position = columns, newest
             self._save()
 
+    def forget(self) -> None:
+        """Remove what is kept on disk: it may hold the place of a service that has become hidden."""
+        if self._path is not None:
+            snapshot.forget(self._path)
+
     def propose(self, need: Need, now: datetime, *, matches: int, near_misses: int) -> Proposal:
         """The best services for the need at this moment (aware), as `domain.matching.rank` would order all of them.
 
@@ -118,8 +123,8 @@ class MatchIndex:
     def _apply(self, service_id: UUID, candidate: Candidate | None) -> None:
         if self._columns is not None:
             moved = self._columns.apply(service_id, candidate)
-            if moved and candidate is not None and candidate.confidential and self._path is not None:
-                snapshot.forget(self._path)
+            if moved and candidate is not None and candidate.confidential:
+                self.forget()
 
     def _save(self) -> None:
         if self._path is not None and self._columns is not None and self._position is not None:

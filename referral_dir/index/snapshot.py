@@ -88,7 +88,9 @@ def load(path: Path) -> tuple[Columns, Position] | None:
 def forget(path: Path) -> None:
     """Remove the file: it may hold the place of a service that has become confidential."""
     try:
-        path.unlink(missing_ok=True)
+        # Beside it: what a process that died has left half written.
+        for each in (path, *path.parent.glob(f"{path.name}.*")):
+            each.unlink(missing_ok=True)
     except OSError as error:
         log.error("the kept match index must be removed by hand, it may hold a hidden place: %s", error.strerror)
 

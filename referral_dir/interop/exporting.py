@@ -27,6 +27,8 @@ HIDDEN: Final = frozenset({
 })
 # Hidden on services and areas because it is ours, yet HSDS's own on an address.
 OWN_COUNTRY: Final = frozenset({"address"})
+# Who keeps the directory is nobody's business outside.
+STAFF: Final = "staff of the directory"
 INTEGERS: Final = frozenset({"year_incorporated"})
 
 Row = dict[str, Any]
@@ -75,6 +77,8 @@ class _Directory:
         self.written.add((table, row["id"]))
         made = {column: _plain(column, value) for column, value in row.items()
                 if value is not None and self._shown(table, column, top=top)}
+        if table == "metadata" and row["source"] is None:
+            made["updated_by"] = STAFF
         if table == "funding" and row["source_of_funds"]:
             made["source"] = row["source_of_funds"]
         for key, (child_table, column) in NESTED.get(table, {}).items():
@@ -83,7 +87,8 @@ class _Directory:
                 made[key] = children
         self._upward(table, row, made)
         attributes = [self.object("attribute", a) for a in self.by_parent["attribute", "link_id", row["id"]]]
-        metadata = [self.object("metadata", m) for m in self.by_parent["metadata", "resource_id", row["id"]]]
+        metadata = [] if self._hidden(table, row) else [
+            self.object("metadata", m) for m in self.by_parent["metadata", "resource_id", row["id"]]]
         made |= {key: found for key, found in (("attributes", attributes), ("metadata", metadata)) if found}
         self._ours(table, row, made)
         for key, value in (row["extra"] or {}).items():
@@ -91,6 +96,11 @@ class _Directory:
                 continue
             made[key] = value
         return made
+
+    def _hidden(self, table: str, row: Row) -> bool:
+        """Whether the row is a hidden service or hangs on one: its history may tell what was public once."""
+        service = row if table == "service" else self.by_id["service"].get(row.get("service_id"))
+        return bool(service and service["confidential"])
 
     def _shown(self, table: str, column: str, *, top: bool) -> bool:
         if column == "country" and table in OWN_COUNTRY:
@@ -122,7 +132,7 @@ class _Directory:
                 ours["zone"] = {"name": row["zone_name"], "latitude": row["zone_latitude"],
                                 "longitude": row["zone_longitude"]}
             made[OURS] = ours
-        if table == "service_area" and any(row[c] is not None for c in AREA_COLUMNS):
+        if table == "service_area" and not self._hidden(table, row) and any(row[c] is not None for c in AREA_COLUMNS):
             made[OURS] = {c: row[c] for c in AREA_COLUMNS if row[c] is not None}
         if table == "schedule" and row["closed"]:
             made[OURS] = {"closed": True}

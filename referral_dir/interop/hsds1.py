@@ -102,7 +102,7 @@ def _service(c: _Context, row: Row, where: Where) -> Records:
     categories = [c.categories.get(code, "") for code in codes] + row.get("keywords", "").split(",")
     service = SourceRecord("service", row["id"], values, where, categories=tuple(filter(None, categories)))
     terms = [SourceRecord("attribute", f"{row['id']} {code}", {
-        "link_id": identify(c.report.source, "service", row["id"]), "link_entity": "service",
+        "link_id": row["id"], "link_entity": "service",
         "taxonomy_term_id": code}, where) for code in dict.fromkeys(codes)]
     return [service, *terms, *_ohana_parts(c, row, where)]
 

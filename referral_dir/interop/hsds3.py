@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 from referral_dir.desk.languages import UnknownLanguage, language_code
 from referral_dir.domain.needs import needs
 from referral_dir.domain.vocabulary import ServiceStatus
 from referral_dir.interop.reading import check_columns, read_csv, read_json
-from referral_dir.interop.records import NAMESPACE, PARENTS, TABLES, SourceRecord
+from referral_dir.interop.records import PARENTS, TABLES, SourceRecord
 from referral_dir.interop.report import ImportRefused, ImportReport
 from referral_dir.interop.values import coerce, column_types, country, phone
 
@@ -228,8 +227,6 @@ class _Reader:
             if values.get(column) not in (None, *choices):
                 self.report.repaired(where, column, values[column], f"not a {column} of HSDS: read as {otherwise}")
                 values[column] = otherwise
-        if record.table in ("attribute", "metadata"):
-            self._check_link(record)
         if record.table == "address" and len(str(values.get("country") or "")) > 2:
             code = country(values["country"], where, self.report, None)
             values["country"] = code
@@ -257,13 +254,6 @@ class _Reader:
         if given and given != tag:
             record.extra["code"] = given
             self.report.repaired(record.where, "code", given, f"read as {tag}")
-
-    def _check_link(self, record: SourceRecord) -> None:
-        column = "link_id" if record.table == "attribute" else "resource_id"
-        try:
-            record.values[column] = UUID(str(record.values.get(column) or ""))
-        except ValueError:
-            record.values[column] = uuid5(NAMESPACE, str(record.values.get(column)))
 
     def _ours(self, record: SourceRecord, ours: dict[str, Any], secret: Any) -> None:
         values, where = record.values, record.where

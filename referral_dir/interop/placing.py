@@ -11,6 +11,7 @@ from referral_dir import geo
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.domain.vocabulary import Place
 from referral_dir.geocoder import PublicGeocoder
+from referral_dir.interop.hiding import Hanging, hide
 from referral_dir.interop.records import SourceRecord
 from referral_dir.interop.report import ImportReport
 
@@ -18,10 +19,6 @@ _VIOLENCE: Final = re.compile(
     r"domestic violence|abused|battered|trafficking|violencia|sexual assault|dating violence", re.IGNORECASE)
 _SHELTER: Final = re.compile(r"\bshelter(?!ing)|safe ?house|safe haven|refuge\b|\blodge\b|transitional living",
                              re.IGNORECASE)
-_ADDRESS: Final = ("attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
-
-# Records by the column that names their place and the place's id: sources give a location and a service the same id.
-AtPlace = dict[tuple[str, str], list[SourceRecord]]
 
 
 def place_all(records: list[SourceRecord], report: ImportReport, default_country: str | None) -> list[SourceRecord]:
@@ -35,26 +32,26 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
     for r in records:
         if r.table == "service_at_location" and r.values.get("location_id") in by_location:
             sites[r.values.get("service_id")].append(r)
-    at_place: AtPlace = defaultdict(list)
-    for r in records:
-        for column in ("location_id", "service_at_location_id"):
-            if r.values.get(column):
-                at_place[column, r.values[column]].append(r)
     for location in by_location.values():
         _town(location, addresses[location.foreign_id], report, default_country)
-    dropped: set[int] = set()
+    hanging: Hanging | None = None
     # Before one is hidden, as several services may share a place.
     with_places = [(r, [by_location[s.values["location_id"]] for s in sites[r.foreign_id]])
                    for r in records if r.table == "service"]
     for service, places in with_places:
-        _clock(service, places)
         if service.values.get("confidential") or is_hidden_shelter(service):
-            dropped |= _hide(service, sites[service.foreign_id], places, addresses, report, at_place)
+            hanging = hanging or Hanging(records)
+            hide(service, sites[service.foreign_id], places, hanging, report, _resolve)
+        else:
+            _clock(service, places)
     countries = {r.foreign_id: r.values.get("country") for r in records if r.table == "service"}
     for area in (r for r in records if r.table == "service_area" and not r.values.get("country")):
         _bounds(area, countries.get(str(area.values.get("service_id"))))
     _commonest_country([r for r in records if r.table == "service"], report)
-    return [r for r in records if id(r) not in dropped]
+    if hanging is None:
+        return records
+    report.withhold({r.where for r in hanging.gone.values()}, hanging.words)
+    return [r for r in records if id(r) not in hanging.gone]
 
 
 def geocode_public(records: list[SourceRecord], report: ImportReport, geocoder: PublicGeocoder) -> None:
@@ -153,71 +150,15 @@ def _clock(service: SourceRecord, places: list[SourceRecord]) -> None:
             return
 
 
-def _hide(service: SourceRecord, sites: list[SourceRecord], places: list[SourceRecord],
-          addresses: dict[str, list[SourceRecord]], report: ImportReport,
-          at_place: AtPlace) -> set[int]:
-    """Seal the service's address and point; its zone is its town. Returns the records that must not be written."""
-    first = next((a for p in places for a in addresses[p.foreign_id]), None)
-    point = next(((p.values["latitude"], p.values["longitude"]) for p in places
-                  if _on_globe(p.values.get("latitude"), p.values.get("longitude"))), None)
-    if service.secret is None and (first or point):
-        secret = {k: first.values.get(k) for k in _ADDRESS if first.values.get(k)} if first else {}
-        service.secret = {**secret, **({"latitude": point[0], "longitude": point[1]} if point else {})}
-    if not service.values.get("zone_name"):
-        service.values |= _zone(first, places)
-    if not service.values.get("confidential"):
-        service.values["confidential"] = True
-        report.repaired(service.where, "confidential", service.values.get("name"),
-                        "a shelter for people in danger: its address is kept sealed until a caseworker decides")
-    elif places:
-        report.repaired(service.where, "location", service.values.get("name"), "confidential: its address was sealed")
-    service.values["location_dropped"] = True
-    gone = [("location_id", p.foreign_id) for p in places]
-    gone += [("service_at_location_id", s.foreign_id) for s in sites]
-    street = str(first.values.get("address_1") or "") if first else ""
-    dropped = {id(r) for r in (*sites, *places)}
-    for r in (r for place in gone for r in at_place[place]):
-        if r.table in ("address", "accessibility"):
-            dropped.add(id(r))
-        r.values["location_id"] = r.values["service_at_location_id"] = None
-        if r.table in ("phone", "schedule", "language", "contact"):
-            r.values["service_id"] = service.foreign_id
-    if len(street) > 5:
-        for column in ("description", "application_process", "alternate_name"):
-            text = service.values.get(column)
-            if isinstance(text, str) and street.casefold() in text.casefold():
-                service.values[column] = re.sub(re.escape(street), "(address withheld)", text, flags=re.IGNORECASE)
-    return dropped
-
-
-def _zone(address: SourceRecord | None, places: list[SourceRecord]) -> dict[str, object]:
-    """The town, by the gazetteer's own point for it: nothing is derived from where the service is."""
-    if address:
-        place = _resolve(str(address.values.get("city") or ""), str(address.values.get("state_province") or ""),
-                         str(address.values.get("country") or ""))
-        if place:
-            return _zone_values(place)
-        if address.values.get("city"):
-            return {"zone_name": address.values["city"]}
-    for p in places:
-        if p.values.get("near_name"):
-            return {"zone_name": p.values["near_name"], "zone_latitude": p.values["near_latitude"],
-                    "zone_longitude": p.values["near_longitude"]}
-    return {"zone_name": "not stated"}
-
-
-def _zone_values(place: Place) -> dict[str, object]:
-    return {"zone_name": place.name, "zone_latitude": place.latitude, "zone_longitude": place.longitude,
-            "country": place.country, "timezone": place.timezone}
-
-
 @cache
-def _resolve(city: str, state: str, country: str) -> Place | None:
+def _resolve(city: str, state: str, country: str, near: tuple[float, float] | None = None) -> Place | None:
     code = geo.country_code(country) if country else None
     for text in (f"{city}, {state}" if state else city, f"{city}, {code}" if code else city, city):
         try:
             return geo.resolve_place(text, prefer_country=code)
         except geo.AmbiguousPlace as error:
+            if near is not None:
+                return min(error.choices, key=lambda p: geo.distance_km(p.latitude, p.longitude, *near))
             if code and error.choices[0].country == code:
                 return error.choices[0]
         except geo.PlaceError:

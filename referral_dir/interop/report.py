@@ -1,8 +1,11 @@
 """What an import did: counts per table, and every value that it refused or repaired."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
+
+from referral_dir.domain.withholding import Traces
 
 SHOWN: Final = 80
 FORMATS: Final = ("auto", "hsds3-json", "hsds3-csv", "hsds1-csv", "unhcr-geojson")
@@ -61,6 +64,17 @@ class ImportReport:
         """A whole row was left out."""
         self.count(table).refused += 1
         self.refused(where, column, value, reason)
+
+    def withhold(self, places: set[tuple[str, int]], words: Mapping[tuple[str, int], Traces]) -> None:
+        """What was said of these rows stays without their values, as they belong to a place that is hidden; out of the
+        values of others these words are taken."""
+        def kept(issue: Issue) -> Issue:
+            where = issue.file, issue.row
+            if where in places:
+                return replace(issue, value="(withheld)")
+            return replace(issue, value=words[where].withhold(issue.value)) if where in words else issue
+
+        self.issues = [kept(issue) for issue in self.issues]
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line writes it."""

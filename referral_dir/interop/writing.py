@@ -9,7 +9,7 @@ from uuid import UUID
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.interop.records import PARENTS, TABLES, SourceRecord, identify
 from referral_dir.interop.report import ImportReport
-from referral_dir.store import import_queries, records, secret_queries
+from referral_dir.store import hiding, import_queries, records, secret_queries
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -23,7 +23,10 @@ REQUIRED_PARENTS: Final = {
 REQUIRED_VALUES: Final = {"organization": "name", "service": "name", "program": "name", "phone": "number", "url": "url",
                           "unit": "name", "taxonomy": "name", "taxonomy_term": "name"}
 # What people decide here is not undone by a newer file.
-KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude")
+KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone")
+# What hangs on a row of any table: the column that names the row, and the one that names its table.
+LINKS: Final[Mapping[str, Mapping[str, str]]] = {"attribute": {"link_id": "link_entity"},
+                                                 "metadata": {"resource_id": "resource_type"}}
 PLACEHOLDER: Final = "(organization not in the source)"
 
 
@@ -50,6 +53,7 @@ class Writer:
             rows = self._rows(table, by_table[table])
             if table == "service":
                 self._add_placeholders(rows)
+                self._hide_what_was_open(rows)
             self._upsert(table, rows)
         services = {identify(self.source, "service", r.foreign_id): r for r in by_table["service"]}
         self._needs(services)
@@ -104,8 +108,10 @@ class Writer:
         if needed and not row.get(needed):
             self.report.refused_row(table, record.where, needed, "", f"a {table} needs a {needed}")
             return None
+        for column, entity in LINKS.get(table, {}).items():
+            row[column] = identify(self.source, str(row.get(entity) or ""), str(row.get(column) or ""))
         for column, parent_table in PARENTS.items():
-            if column not in row or (table, column) == ("attribute", "link_id"):
+            if column not in row:
                 continue
             given = row[column]
             row[column] = identify(self.source, parent_table, str(given)) if given else None
@@ -170,6 +176,12 @@ class Writer:
         rows = {oid: {"id": oid, "source": self.source, "foreign_id": f"missing {oid}", "description": "",
                       "name": f"{name} {PLACEHOLDER}"} for oid, name in missing.items()}
         self._upsert("organization", rows, counted=False)
+
+    def _hide_what_was_open(self, services: dict[UUID, dict[str, Any]]) -> None:
+        """Services that an older file gave in the open and this one hides: what is here of their place goes too."""
+        hidden = [i for i, row in services.items() if row.get("confidential") and i not in self.confidential]
+        for service_id in import_queries.existing(self.session, "service", hidden):
+            hiding.seal_places(self.session, service_id)
 
     def _upsert(self, table: str, rows: dict[UUID, dict[str, Any]], *, counted: bool = True) -> None:
         found = import_queries.existing(self.session, table, list(rows))
@@ -259,11 +271,18 @@ class Writer:
 
     def _seal(self, secrets: dict[UUID, secret_queries.Secret]) -> None:
         known = secret_queries.open_many(self.session, list(secrets))
-        secret_queries.seal_many(self.session, {i: s for i, s in secrets.items() if known.get(i, (None, None)) != s})
+        # What its keeper or provider has written here is not undone by a newer file.
+        secret_queries.seal_many(self.session, {
+            i: s for i, s in secrets.items()
+            if known.get(i, (None, None)) != s and not (known.get(i, ({},))[0] or {}).get("kept_here")})
 
     def finish(self) -> None:
         """Have the indexes read again what changed."""
         self.changed |= dict.fromkeys(import_queries.services_at(self.session, *self.touched))
+        # A caseworker may have hidden one while this import was running.
+        for service_id in hiding.hidden_in_the_open(self.session):
+            hiding.seal_places(self.session, service_id)
+            self.changed[service_id] = None
         records.services_changed(self.session, [i for i in self.changed if i is not None])
 
 

@@ -78,7 +78,8 @@ class Store:
 
 def make_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`, with the settings that safety needs."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # What a statement was given is never part of an error's text: it may be a name or an address.
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -121,6 +121,27 @@ def needs_of(session: Session, service_ids: Sequence[UUID]) -> Mapping[UUID, Seq
     return found
 
 
+def neighbours(session: Session, service_id: UUID, needs: Sequence[str], latitude: float,
+               longitude: float) -> list[tuple[UUID, str, float, float]]:
+    """(service, need, latitude, longitude) of other active services within about a degree that meet one of the needs:
+    hidden ones by their zone's point."""
+    open_places = (
+        select(ServiceNeed.service_id, ServiceNeed.need, Location.latitude, Location.longitude)
+        .join(Service, Service.id == ServiceNeed.service_id)
+        .join(ServiceAtLocation, ServiceAtLocation.service_id == Service.id)
+        .join(Location, Location.id == ServiceAtLocation.location_id).where(~Service.confidential))
+    zones = (select(ServiceNeed.service_id, ServiceNeed.need, Service.zone_latitude, Service.zone_longitude)
+             .join(Service, Service.id == ServiceNeed.service_id).where(Service.confidential))
+    found: list[tuple[UUID, str, float, float]] = []
+    for query, lat, lon in ((open_places, Location.latitude, Location.longitude),
+                            (zones, Service.zone_latitude, Service.zone_longitude)):
+        rows = session.execute(query.where(
+            ServiceNeed.need.in_(needs), Service.id != service_id, Service.status == "active",
+            lat.between(latitude - 1, latitude + 1), lon.between(longitude - 1, longitude + 1)))
+        found += [(row[0], row[1], float(row[2] or 0), float(row[3] or 0)) for row in rows]
+    return found
+
+
 def replace_needs(session: Session, service_id: UUID, codes: Sequence[str]) -> None:
     """These needs, confirmed, instead of all that were there."""
     session.execute(delete(ServiceNeed).where(ServiceNeed.service_id == service_id))

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from referral_dir.store.directory import Address, Location, Metadata, Phone, SecretLocation, ServiceAtLocation
+from referral_dir.store.directory import SecretLocation
 
 CHUNK = 2000
-_ADDRESS = ("address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
-
+# Sealed addresses are as long as this or a multiple of it: their length must not tell one from another.
+PADDED = 1024
 
 Secret = tuple[Mapping[str, Any] | None, tuple[float, float] | None]
 
@@ -28,7 +28,11 @@ def seal_many(session: Session, secrets: Mapping[UUID, Secret]) -> None:
     keys, ids = session.info["keys"], list(secrets)
 
     def sealed(value: Any, row_id: UUID, column: str) -> bytes | None:
-        return keys.seal(json.dumps(value).encode(), row_id, column) if value else None
+        if not value:
+            return None
+        plain = json.dumps(value).encode()
+        token: bytes = keys.seal(plain.ljust(-(-len(plain) // PADDED) * PADDED), row_id, column)
+        return token
 
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start:start + CHUNK]
@@ -55,32 +59,3 @@ def open_many(session: Session, service_ids: Sequence[UUID]) -> dict[UUID, Secre
             point = json.loads(keys.open(row.coordinates, row.id, "coordinates")) if row.coordinates else None
             found[row.service_id] = address, (point[0], point[1]) if point else None
     return found
-
-
-def seal_places(session: Session, service_id: UUID) -> None:
-    """Seal where the service is and remove it in the clear: its places that no other service shares.
-
-    A shared place keeps existing for the others; only the link to it goes.
-    """
-    sites = session.scalars(select(ServiceAtLocation).where(ServiceAtLocation.service_id == service_id)).all()
-    location_ids = [site.location_id for site in sites]
-    addresses = session.scalars(select(Address).where(Address.location_id.in_(location_ids))).all()
-    locations = session.scalars(select(Location).where(Location.id.in_(location_ids))).all()
-    point = next(((x.latitude, x.longitude) for x in locations if x.latitude is not None and x.longitude is not None),
-                 None)
-    address = {f: getattr(addresses[0], f) for f in _ADDRESS} if addresses else None
-    if address or point:
-        seal_place(session, service_id, address, point)
-    site_ids = [site.id for site in sites]
-    # A phone or a change history that names the place would give it away.
-    session.execute(update(Phone).where(Phone.service_at_location_id.in_(site_ids)).values(
-        service_at_location_id=None, location_id=None, service_id=service_id))
-    session.execute(delete(ServiceAtLocation).where(ServiceAtLocation.service_id == service_id))
-    session.flush()
-    shared = set(session.scalars(select(ServiceAtLocation.location_id).where(
-        ServiceAtLocation.location_id.in_(location_ids))))
-    alone = [location for location in location_ids if location not in shared]
-    session.execute(update(Phone).where(Phone.location_id.in_(alone)).values(location_id=None, service_id=service_id))
-    gone = alone + [a.id for a in addresses if a.location_id in alone]
-    session.execute(delete(Metadata).where(Metadata.resource_id.in_(gone)))
-    session.execute(delete(Location).where(Location.id.in_(alone)))

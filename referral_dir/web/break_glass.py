@@ -16,7 +16,7 @@ GUARD = frozenset({Role.OFFICER, Role.OVERSEER})
 
 
 @blueprint.get("/case/<uuid:case_id>/<uuid:service_id>")
-@action("case:break_glass")
+@action("case:break_glass", step_up=True)
 def form(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     """The questions, for the service that was chosen and no other."""
     return _form(case_id, service_id, {}, 200)
@@ -30,7 +30,7 @@ def _form(case_id: UUID, service_id: UUID, errors: dict[str, str], code: int) ->
 
 
 @blueprint.post("/case/<uuid:case_id>/<uuid:service_id>")
-@action("case:break_glass")  # the place for step_up=True
+@action("case:break_glass", step_up=True)
 def grant(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     """Break the glass."""
     sent = request.form

@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from referral_dir.desk import availability, listings
 from referral_dir.domain.errors import Invalid, WrongState
 from referral_dir.domain.vocabulary import Role, ServiceStatus
-from referral_dir.geo import PlaceError, resolve_place
+from referral_dir.geo import PlaceError, place_label, resolve_town
 from referral_dir.web import board, forms
-from referral_dir.web.auth import action, actor, now, writing
+from referral_dir.web.auth import action, actor, edge, now, writing
 
 blueprint = Blueprint("caseworker", __name__, url_prefix="/caseworker")
 GUARD = frozenset({Role.CASEWORKER})
@@ -128,12 +128,18 @@ def add_capacity(service_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/service/<uuid:service_id>/confidential")
 @action("listing:change")
 def make_confidential(service_id: UUID) -> ResponseReturnValue:
-    """Hide where it is; from now on only the zone is known."""
+    """Hide where it is, or change its zone: first what that means, then, confirmed, the act."""
     try:
-        zone = resolve_place(request.form.get("zone", ""))
+        zone = resolve_town(request.form.get("zone", ""))
     except PlaceError as error:
         return _edit_page(service_id, {"zone": str(error)}, None, 422)
+    if request.form.get("confirmed") != "yes":
+        with writing() as session:
+            plan = listings.plan_hiding(session, actor(), service_id, zone)
+            return render_template("caseworker/hide.html", plan=plan, zone=request.form.get("zone", ""),
+                                   label=place_label(zone))
     with writing() as session:
         listings.make_confidential(session, actor(), service_id, zone, now())
+    listings.forget_places(edge().store, edge().indexes)
     flash("The address is sealed. Only the zone is shown from now on.")
     return redirect(url_for("caseworker.service", service_id=service_id))

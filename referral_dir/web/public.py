@@ -47,8 +47,8 @@ def search() -> ResponseReturnValue:
 def service(service_id: UUID) -> ResponseReturnValue:
     """One service that anyone may know of."""
     with reading(edge().store) as session:
-        view = find.read_service(session, None, service_id, now())
-    return render_template("public/service.html", view=view)
+        # Inside: what was read is gone when the session ends.
+        return render_template("public/service.html", view=find.read_service(session, None, service_id, now()))
 
 
 @blueprint.get("/helplines")

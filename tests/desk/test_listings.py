@@ -1,10 +1,18 @@
 """What a caseworker does with a record: suggestions confirmed, edits kept apart, places hidden."""
 
+from pathlib import Path
+from uuid import UUID
+
 import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from referral_dir.desk import listings
+from referral_dir.desk.opening_up import open_indexes
+from referral_dir.domain.access import Actor
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
-from referral_dir.store import candidates, secret_queries
+from referral_dir.index import feed
+from referral_dir.store import candidates, hiding, secret_queries
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.directory import Address, Location, Service, ServiceAtLocation, ServiceNeed
 from tests import cast as people
@@ -74,3 +82,76 @@ def test_becoming_confidential_seals_the_address_and_removes_it_everywhere(store
         assert (address["address_1"], point) == ("77 Canary Street", (25.123456, -80.654321))
         [row] = candidates.load_candidates(session, [cast.clinic])
         assert row.points == ((MIAMI.latitude, MIAMI.longitude),)
+
+
+def test_of_two_who_change_a_service_at_once_the_one_who_hides_it_is_told(store: Store,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    cast = people.build(store)
+    honest = listings._kept
+
+    def late(session: Session, actor: Actor, service_id: UUID) -> Service:
+        service = honest(session, actor, service_id)
+        # What another's commit in between looks like: the row has moved on, what was read of it has not.
+        session.execute(update(Service).where(Service.id == service_id).values(revision=Service.revision + 1)
+                        .execution_options(synchronize_session=False))
+        return service
+
+    monkeypatch.setattr(listings, "_kept", late)
+    with pytest.raises(WrongState), transaction(store) as session:
+        listings.make_confidential(session, cast.carl, cast.clinic, MIAMI, NOW)
+    with reading(store) as session:
+        assert not session.get_one(Service, cast.clinic).confidential
+
+
+def test_before_a_service_is_hidden_its_keeper_is_told_what_will_be_withheld(store: Store) -> None:
+    cast = people.build(store)
+    with transaction(store) as session:
+        place = Location(latitude=25.123456, longitude=-80.654321)
+        other = Service(organization_id=cast.petra.organization_id, name="Neighbour (invented)", status="active")
+        session.add_all([place, other])
+        session.flush()
+        session.add_all([ServiceAtLocation(service_id=s, location_id=place.id) for s in (cast.clinic, other.id)])
+        session.add(Address(location_id=place.id, address_1="77 Canary Street", city="Miami"))
+        session.get_one(Service, cast.clinic).description = "Find us at 77 Canary St., second floor"
+    with transaction(store) as session:
+        plan = listings.plan_hiding(session, cast.carl, cast.clinic, MIAMI)
+        assert [(r.table, r.column) for r in plan.repeats] == [("service", "description")]
+        assert plan.sharing == ["Neighbour (invented)"]
+        assert any("Nobody else near Miami" in warning for warning in plan.warnings)
+        assert not session.get_one(Service, cast.clinic).confidential, "to look changes nothing"
+        with pytest.raises(NotFound):
+            listings.plan_hiding(session, cast.clara, cast.clinic, MIAMI)
+    with transaction(store) as session:
+        listings.make_confidential(session, cast.carl, cast.clinic, MIAMI, NOW)
+    with reading(store) as session:
+        assert session.get_one(Service, cast.clinic).description == "Find us at (address withheld)., second floor"
+        assert session.query(Location).count() == 1, "the neighbour stays where it is"
+
+
+def test_the_hidden_address_cannot_be_written_into_another_text(store: Store) -> None:
+    cast = people.build(store)
+    with transaction(store) as session:
+        secret_queries.seal_place(session, cast.shelter, {"address_1": "77 Canary Street"}, None)
+    with pytest.raises(Invalid) as error, transaction(store) as session:
+        listings.change_listing(session, cast.clara, cast.shelter, 1, {"alert": "ring at 77 canary street"}, NOW)
+    assert set(error.value.errors) == {"alert"}
+
+
+def test_at_once_the_snapshot_and_the_index_forget_where_a_service_was(sqlite_store: Store, tmp_path: Path) -> None:
+    cast = people.build(sqlite_store)
+    with transaction(sqlite_store) as session:
+        place = Location(latitude=25.123456, longitude=-80.654321)
+        session.add(place)
+        session.flush()
+        session.add(ServiceAtLocation(service_id=cast.clinic, location_id=place.id))
+    indexes = open_indexes(tmp_path, "whoosh")
+    with reading(sqlite_store) as session:
+        feed.catch_up(session, indexes.match, indexes.text)
+    assert (tmp_path / "match-index").exists()
+    (tmp_path / "match-index.half-written").write_bytes(b"x")
+    with transaction(sqlite_store) as session:
+        listings.make_confidential(session, cast.carl, cast.clinic, MIAMI, NOW)
+    listings.forget_places(sqlite_store, indexes)
+    assert not list(tmp_path.glob("match-index*"))
+    with reading(sqlite_store) as session:
+        assert hiding.hidden_in_the_open(session) == []

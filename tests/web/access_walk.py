@@ -18,7 +18,7 @@ from referral_dir.desk import cases, exclusions, handoffs
 from referral_dir.domain.access import GRANTS, Actor, Relation, Shown
 from referral_dir.domain.vocabulary import Place, Role
 from referral_dir.store import crypto
-from referral_dir.store.cases import BreakGlass
+from referral_dir.store.cases import AddressReveal, BreakGlass
 from referral_dir.store.db import transaction
 from referral_dir.store.people import Invitation, Passkey, Person
 from referral_dir.store.records import UnusualPattern
@@ -74,7 +74,8 @@ ARGUMENTS: dict[str, Argument] = {
     "exclusion_id": Argument(lambda w: w.exclusion, {Relation.OWN: OWNERS}),
     "consent_id": Argument(lambda w: w.consent, {Relation.OWN: OWNERS}),
     "handoff_id": Argument(lambda w: w.handoff, {Relation.REQUESTER: OWNERS, Relation.RECIPIENT: RECIPIENTS,
-                                                 Relation.PARTY: OWNERS + RECIPIENTS}),
+                                                 Relation.PARTY: OWNERS + RECIPIENTS, Relation.SHOWN_TO: OWNERS}),
+    "reveal_id": Argument(lambda w: w.rows["reveal"], {Relation.RECIPIENT: RECIPIENTS}),
     # Theirs is someone's who is not in the walk: to everybody in it, it is a stranger's.
     "passkey_id": Argument(lambda w: w.rows["passkey"], {Relation.SELF: ABSENT}),
     "invitation_id": Argument(lambda w: w.rows["invitation"]),
@@ -143,6 +144,9 @@ def build(world: World) -> Walk:
                 explanation=crypto.seal(cases.case_key(session, case), b"marker words", row_id, "explanation"),
                 id=row_id, granted=people.NOW, expires=people.NOW + timedelta(hours=1),
                 review_by=people.NOW + timedelta(hours=24)),
+            "reveal": AddressReveal(
+                handoff_id=handoff, service_id=cast.shelter, to_person_id=cast.olga.person_id,
+                granted_by_id=cast.petra.person_id, granted=people.NOW, expires=people.NOW + timedelta(hours=2)),
             "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()

@@ -58,12 +58,6 @@ class Browser:
     def get(self, path: str) -> Any:
         return self.client.get(path)
 
-    def step_up(self) -> "Browser":
-        """Show anew who one is."""
-        assert self.post("/step-up", password=people.PASSWORD).status_code == 302
-        self.token = token(self.get("/account").text)
-        return self
-
     def post(self, path: str, **data: Any) -> Any:
         return self.client.post(path, data={"csrf_token": self.token, **data})
 

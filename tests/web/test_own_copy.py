@@ -42,7 +42,7 @@ def copy_of(browser: Browser, world: World) -> tuple[str, dict[str, object]]:
 
 def test_the_copy_holds_what_is_kept_the_consents_and_who_saw_what_when(
         shown: World, sign_in: Callable[[Actor], Browser]) -> None:
-    page, copy = copy_of(sign_in(shown.cast.olga).step_up(), shown)
+    page, copy = copy_of(sign_in(shown.cast.olga), shown)
     assert copy["about_you"] == {"Name to call them by": "Invented Person", "Safe phone number": "+1 305 555 0199",
                                  "Urgent health needs": "asthma"}
     [answer] = copy["your_answers"]
@@ -63,7 +63,7 @@ def test_the_copy_holds_what_is_kept_the_consents_and_who_saw_what_when(
 
 def test_the_copy_names_no_staff_no_meeting_point_no_hidden_service_and_nobody_to_keep_away_from(
         shown: World, sign_in: Callable[[Actor], Browser]) -> None:
-    page, copy = copy_of(sign_in(shown.cast.olga).step_up(), shown)
+    page, copy = copy_of(sign_in(shown.cast.olga), shown)
     body = page.partition("<main")[2]
     for text in (body, json.dumps(copy)):
         for secret in ("Olga", "Petra", "Canary", "gate 3", "Harbour Shelter", "@test.example", "Clinic (invented)"):
@@ -74,7 +74,7 @@ def test_the_copy_names_no_staff_no_meeting_point_no_hidden_service_and_nobody_t
 
 def test_making_a_copy_is_in_the_trail_and_in_the_next_copy(
         shown: World, sign_in: Callable[[Actor], Browser]) -> None:
-    browser = sign_in(shown.cast.olga).step_up()
+    browser = sign_in(shown.cast.olga)
     copy_of(browser, shown)
     with reading(shown.store) as session:
         entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "case:own_copy")).all()
@@ -87,7 +87,7 @@ def test_making_a_copy_is_in_the_trail_and_in_the_next_copy(
 @pytest.mark.parametrize("who", ["omar", "petra", "clara", "vera", "adam"])
 def test_nobody_but_the_cases_own_officers_gets_it(
         who: str, shown: World, sign_in: Callable[[Actor], Browser]) -> None:
-    answer = sign_in(getattr(shown.cast, who)).step_up().get(f"/officer/case/{shown.case}/own-copy?as=json")
+    answer = sign_in(getattr(shown.cast, who)).get(f"/officer/case/{shown.case}/own-copy?as=json")
     assert answer.status_code in (403, 404)
     assert "Invented Person" not in answer.text
 
@@ -97,7 +97,7 @@ def test_after_the_key_is_destroyed_the_case_and_the_copy_say_so_and_still_accou
     with transaction(shown.store) as session:
         cases.close_case(session, shown.cast.olga, shown.case, people.NOW)
     retention.purge(replace(shown.store), people.NOW + timedelta(days=91))
-    browser = sign_in(shown.cast.olga).step_up()
+    browser = sign_in(shown.cast.olga)
     page, copy = copy_of(browser, shown)
     assert (copy["about_you"], copy["erased"]) == ({}, True)
     assert "nobody can read it any more" in page
