@@ -260,10 +260,13 @@ class _Reader:
 
     def _check_link(self, record: SourceRecord) -> None:
         column = "link_id" if record.table == "attribute" else "resource_id"
+        given = record.values.get(column)
+        if not given:
+            return
         try:
-            record.values[column] = UUID(str(record.values.get(column) or ""))
+            record.values[column] = UUID(str(given))
         except ValueError:
-            record.values[column] = uuid5(NAMESPACE, str(record.values.get(column)))
+            record.values[column] = uuid5(NAMESPACE, str(given))
 
     def _ours(self, record: SourceRecord, ours: dict[str, Any], secret: Any) -> None:
         values, where = record.values, record.where
