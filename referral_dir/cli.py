@@ -373,6 +373,7 @@ def serve() -> None:
         app = create_app(settings, store)
         try:
             server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,
+                                   max_request_body_size=config.LARGEST_BODY_READ,
                                    clear_untrusted_proxy_headers=True)
         except OSError as error:
             raise click.ClickException(f"port {settings.port} can't be used ({error.strerror}): "
