@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     """The web application: settings, store, indexes, and each audience's pages behind its guard."""
     import config
+    from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store
-    from referral_dir.web import auth, errors, page_words, security
+    from referral_dir.web import auth, errors, page_words, request_log, security
 
+    logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
     store = store or open_store(settings.database_url, settings.master_keys)
@@ -23,6 +25,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
     security.install(app)
     auth.install(app)
+    request_log.install(app)
     errors.install(app)
     page_words.install(app)
     for module in _audiences():

@@ -15,6 +15,7 @@ from uuid import UUID
 import click
 
 import config
+from referral_dir import logs
 from referral_dir.desk import accounts, audit, demo, find, notify
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
@@ -37,6 +38,7 @@ DELIVER_EVERY_SECONDS = 10
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Referral directory and matching service for people who may have been trafficked."""
+    logs.install()
 
 
 @contextmanager
@@ -394,8 +396,7 @@ def _deliver_forever(settings: config.Settings, store: Store) -> None:
         try:
             deliver_once(settings, store)
         except Exception as error:
-            # The thread must live on; the error's kind is enough to look for, its text might be personal.
-            click.echo(f"deliver: {type(error).__name__}", err=True)
+            logs.failure("not delivered", error)  # the thread must live on
 
 
 def _print_accounts() -> None:

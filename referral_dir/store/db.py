@@ -72,7 +72,8 @@ class Store:
 
 def make_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`, with the settings that safety needs."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # Errors name the statement, never the values: those may be a person's.
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -22,8 +22,8 @@ HEADERS: Final = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Origin-Agent-Cluster": "?1",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), serial=(), "
-                          "bluetooth=(), hid=(), midi=(), accelerometer=(), gyroscope=(), magnetometer=(), "
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), "
+                          "serial=(), bluetooth=(), hid=(), midi=(), accelerometer=(), gyroscope=(), magnetometer=(), "
                           "screen-wake-lock=(), browsing-topics=(), interest-cohort=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
