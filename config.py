@@ -1,6 +1,7 @@
 """Settings, read from the environment. Outside the demo nothing starts without its secrets."""
 
 import base64
+import binascii
 import ipaddress
 import os
 import secrets
@@ -27,7 +28,9 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_SMTP_PASSWORD", "none", "its password"),
     ("REFERRAL_DIR_SMTP_STARTTLS", "1", "0: send without encryption (a mail server on this machine)"),
     ("REFERRAL_DIR_MAIL_FROM", "referrals@localhost", "sender of e-mails"),
-    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "the text index"),
+    ("REFERRAL_DIR_TEXT_INDEX", "whoosh", "whoosh, or tantivy for large directories (the extra `large`)"),
+    ("REFERRAL_DIR_AUDIT_KEY", "none", "base64 of 32 bytes: signs the heads of the audit chain (Ed25519)"),
+    ("REFERRAL_DIR_AUDIT_WITNESS", "none", "e-mail address elsewhere that keeps the signed heads"),
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
     ("REFERRAL_DIR_GEOCODER_DOMAIN", "none", "your own server for it"),
 )
@@ -59,6 +62,8 @@ class Settings:
     smtp_starttls: bool
     mail_from: str
     text_index: str
+    audit_key: str = field(repr=False)
+    audit_witness: str | None
     geocoder: str
     geocoder_domain: str | None
 
@@ -78,6 +83,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secret = secret or _kept(instance / "secret-key", lambda: secrets.token_urlsafe(48))
         keys = keys or _kept(instance / "master-keys",
                              lambda: "demo1:" + base64.b64encode(secrets.token_bytes(32)).decode())
+        values["REFERRAL_DIR_AUDIT_KEY"] = values["REFERRAL_DIR_AUDIT_KEY"] or _kept(
+            instance / "audit-key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     errors += _check(values, demo, secret, keys)
     if errors:
         raise ConfigError("\n".join(errors))
@@ -94,7 +101,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_password=values["REFERRAL_DIR_SMTP_PASSWORD"] or None,
         smtp_starttls=values["REFERRAL_DIR_SMTP_STARTTLS"] != "0",
         mail_from=values["REFERRAL_DIR_MAIL_FROM"] or "referrals@localhost",
-        text_index=values["REFERRAL_DIR_TEXT_INDEX"] or "whoosh", geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
+        text_index=values["REFERRAL_DIR_TEXT_INDEX"] or "whoosh", audit_key=values["REFERRAL_DIR_AUDIT_KEY"],
+        audit_witness=values["REFERRAL_DIR_AUDIT_WITNESS"] or None,
+        geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
         geocoder_domain=values["REFERRAL_DIR_GEOCODER_DOMAIN"] or None)
 
 
@@ -123,8 +132,8 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
         errors.append("REFERRAL_DIR_GEOCODER must be offline, nominatim, photon or pelias")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline") and not values["REFERRAL_DIR_GEOCODER_DOMAIN"]:
         errors.append("REFERRAL_DIR_GEOCODER_DOMAIN must name your own server")
-    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh"):
-        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh")
+    if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh", "tantivy"):
+        errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh or tantivy")
     if demo and not _is_loopback(values["REFERRAL_DIR_HOST"] or "127.0.0.1"):
         errors.append("REFERRAL_DIR_HOST: the demo listens on loopback only, like 127.0.0.1")
     if len(secret) < 32:
@@ -133,9 +142,19 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
     if not keys:
         errors.append("REFERRAL_DIR_MASTER_KEYS must be set, like k1:BASE64: python3 -c 'import base64, os; "
                       "print(\"k1:\" + base64.b64encode(os.urandom(32)).decode())'")
+    if not _is_key(values["REFERRAL_DIR_AUDIT_KEY"]):
+        errors.append("REFERRAL_DIR_AUDIT_KEY must be set, with 32 random bytes: python3 -c 'import base64, os; "
+                      "print(base64.b64encode(os.urandom(32)).decode())'")
     if not demo and not values["REFERRAL_DIR_BASE_URL"].startswith("https://"):
         errors.append("REFERRAL_DIR_BASE_URL must be set and begin with https://")
     return errors
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except binascii.Error:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import smtplib
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import click
 
 import config
 from referral_dir import logs
-from referral_dir.desk import accounts, audit, demo, find, notify
+from referral_dir.desk import accounts, audit_heads, demo, find, notify
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
 from referral_dir.desk.opening_up import open_indexes, open_store
@@ -39,6 +40,7 @@ DELIVER_EVERY_SECONDS = 10
 def main() -> None:
     """Referral directory and matching service for people who may have been trafficked."""
     logs.install()
+    logs.catch_defects()
 
 
 @contextmanager
@@ -67,7 +69,10 @@ def _open() -> tuple[config.Settings, Store]:
 
 
 def _indexes(settings: config.Settings) -> Indexes:
-    return open_indexes(settings.instance, settings.text_index)
+    try:
+        return open_indexes(settings.instance, settings.text_index)
+    except ValueError as error:
+        raise config.ConfigError(f"REFERRAL_DIR_TEXT_INDEX: {error}") from error
 
 
 def _now() -> datetime:
@@ -309,7 +314,25 @@ def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
         return notify.Delivered(0, 0, 0, 0)
     mailer = notify.Mailer(settings.smtp_host, settings.smtp_port, settings.mail_from, settings.base_url,
                            settings.smtp_user, settings.smtp_password, settings.smtp_starttls)
+    _send_head(settings, store, mailer)
     return notify.deliver(store, mailer, _now())
+
+
+def _send_head(settings: config.Settings, store: Store, mailer: notify.Mailer) -> None:
+    """Once a day the signed head goes to whoever keeps it elsewhere."""
+    if settings.audit_witness is None:
+        return
+    with reading(store) as session:
+        if not audit_heads.head_is_due(session, _now()):
+            return
+        signed = audit_heads.sign_head(session, audit_heads.signing_key(settings.audit_key), _now())
+    try:
+        mailer.send(audit_heads.head_mail(signed, settings.mail_from, settings.audit_witness))
+    except (OSError, smtplib.SMTPException) as error:
+        click.echo(f"the audit head was not sent: {type(error).__name__}", err=True)
+        return
+    with transaction(store) as session:
+        audit_heads.keep_head(session, signed, _now())
 
 
 @main.group("audit")
@@ -318,15 +341,35 @@ def audit_group() -> None:
 
 
 @audit_group.command("verify")
-def audit_verify() -> None:
+@click.option("--head", "head_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="a head that was kept elsewhere, as `audit head` wrote it")
+@click.option("--public-key", help="by whom the head must be signed (base64); the head's own without it")
+def audit_verify(head_path: Path | None, public_key: str | None) -> None:
     """Check that every entry is in its place and unchanged; exits with 1 where one is not."""
     with _clear_errors():
         _, store = _open()
+        head = audit_heads.read_head(head_path.read_text(encoding="utf-8"), public_key).head if head_path else None
         with reading(store) as session:
-            result = audit.verify(session)
+            result = audit_heads.verify(session, head)
         if result.broken_at is not None:
-            raise click.ClickException(f"the chain is broken at entry {result.broken_at}")
-        click.echo(f"{result.entries} entries, unbroken; head {result.head}")
+            raise click.ClickException(f"the chain is broken at entry {result.broken_at}: {result.why}")
+        against = f", as the head of entry {head.sequence} has it" if head else "; only a kept head shows a cut end"
+        click.echo(f"{result.entries} entries, unbroken{against}; head {result.head}")
+
+
+@audit_group.command("head")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="write it to a file")
+def audit_head(output: Path | None) -> None:
+    """Sign the end of the chain, to be kept where nobody who runs this can change it."""
+    with _clear_errors():
+        settings, store = _open()
+        with transaction(store) as session:
+            signed = audit_heads.take_head(session, audit_heads.signing_key(settings.audit_key), _now())
+        if output:
+            output.write_text(signed.to_json() + "\n", encoding="utf-8")
+            click.echo(f"head of entry {signed.head.sequence} written to {output}; public key {signed.public_key}")
+        else:
+            click.echo(signed.to_json())
 
 
 @main.group("user")

@@ -20,7 +20,7 @@ EVENTS: Final = frozenset({"answered", "refused", "failed", "not delivered"})
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_.]{0,80}"
 # What a line may hold, and what it may look like: a value of another shape is left out, whoever wrote it.
 FIELDS: Final[Mapping[str, str]] = {
-    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z", "level": r"[a-z]{4,8}", "logger": _NAME,
+    "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", "level": r"[a-z]{4,8}", "logger": _NAME,
     "endpoint": _NAME, "method": r"GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS", "status": r"[1-5]\d\d",
     "milliseconds": r"\d{1,7}", "reference": r"[0-9a-f]{8}", "kind": _NAME,
     "where": r"[A-Za-z0-9_./-]{1,120}:\d{1,6}",
@@ -56,32 +56,50 @@ class Line(logging.Formatter):
         return str(self.render(None, "", allowed_only(None, "", event)))
 
 
+class ToStandardError(logging.Handler):
+    """Writes to standard error as it is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line; that it can't be written is no reason to fail whoever logs."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except (OSError, ValueError):
+            self.handleError(record)
+
+
 def install() -> None:
     """Send everything that is logged on this process to standard error, line by line; done once."""
     root = logging.getLogger()
     if any(isinstance(handler.formatter, Line) for handler in root.handlers):
         return
-    handler = logging.StreamHandler()
+    # Its own complaint about a line that can't be written would hold the line.
+    logging.raiseExceptions = False
+    handler = ToStandardError()
     handler.setFormatter(Line())
     root.addHandler(handler)
     logging.getLogger(OURS).setLevel(logging.INFO)
     logging.captureWarnings(True)
     structlog.configure(processors=[allowed_only, _as_record],
                         logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=False)
-    threading.excepthook = lambda hook: failure("failed", hook.exc_value)
-    sys.excepthook = _ended
+
+
+def catch_defects() -> None:
+    """What nothing else has caught is logged without its text, in place of a trace that shows it."""
+    if sys.excepthook is sys.__excepthook__ and threading.excepthook is threading.__excepthook__:
+        threading.excepthook = lambda hook: failure("failed", hook.exc_value)
+        sys.excepthook = _ended
 
 
 def _as_record(_logger: object, _method: str, event: MutableMapping[str, Any]) -> tuple[tuple[Any], dict[str, Any]]:
     return (dict(event),), {}
 
 
-def event(name: str, **fields: object) -> None:
+def event(name: str, /, **fields: object) -> None:
     """Log one of our own events."""
     structlog.get_logger(OURS).info(name, **fields)
 
 
-def failure(name: str, error: BaseException | None, **fields: object) -> None:
+def failure(name: str, error: BaseException | None, /, **fields: object) -> None:
     """Log a defect: its kind and where, never its text, which may hold what a person typed."""
     where, frames = "", error.__traceback__ if error else None
     while frames is not None:

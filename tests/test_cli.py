@@ -17,9 +17,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     environ = {**os.environ, "REFERRAL_DIR_DEMO": "1", "PYTHONUTF8": "1",
                "REFERRAL_DIR_INSTANCE": str(tmp_path_factory.mktemp("instance"))}
 
-    def call(*arguments: str, code: int = 0) -> str:
+    def call(*arguments: str, code: int = 0, **more: str) -> str:
         command = [sys.executable, "-m", "referral_dir.cli", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=ROOT, env={**environ, **more}, capture_output=True, text=True, timeout=120,
+                              check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
@@ -113,12 +114,23 @@ def test_an_import_writes_its_report_and_a_bad_path_is_refused(run: Any, tmp_pat
     assert "Hidden Court" not in exported
 
 
-def test_every_command_has_help_and_the_trail_verifies(run: Any) -> None:
+def test_both_text_indexes_can_be_chosen_and_find_the_same(run: Any) -> None:
+    asked = ("search", "comida", "--near", "Miami", "--json")
+    found = {kind: {r["name"] for r in json.loads(run(*asked, REFERRAL_DIR_TEXT_INDEX=kind))["results"]}
+             for kind in ("tantivy", "whoosh")}
+    assert found["tantivy"] == found["whoosh"] != set()
+
+
+def test_every_command_has_help_and_the_trail_verifies(run: Any, tmp_path: Path) -> None:
     from referral_dir.cli import main
 
     for name in main.commands:
         assert "Usage" in run(name, "--help")
     assert "unbroken" in run("audit", "verify")
+    assert "written" in run("audit", "head", "--output", str(tmp_path / "head.json"))
+    assert "as the head of entry" in run("audit", "verify", "--head", str(tmp_path / "head.json"))
+    (tmp_path / "head.json").write_text((tmp_path / "head.json").read_text().replace('"hash": "', '"hash": "0'))
+    assert "signature" in run("audit", "verify", "--head", str(tmp_path / "head.json"), code=1)
     assert "officer@demo.example" in run("user", "list")
     assert "sent 0" in run("deliver")
     run("init")

@@ -10,7 +10,8 @@ import pytest
 from config import ConfigError, load_settings
 
 GOOD = {"REFERRAL_DIR_SECRET_KEY": "s" * 40, "REFERRAL_DIR_BASE_URL": "https://directory.example",
-        "REFERRAL_DIR_MASTER_KEYS": "k1:" + base64.b64encode(b"k" * 32).decode()}
+        "REFERRAL_DIR_MASTER_KEYS": "k1:" + base64.b64encode(b"k" * 32).decode(),
+        "REFERRAL_DIR_AUDIT_KEY": base64.b64encode(b"a" * 32).decode()}
 
 
 def test_outside_the_demo_nothing_starts_without_its_secrets() -> None:

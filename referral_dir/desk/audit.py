@@ -1,19 +1,23 @@
-"""Who did what: entries for the chain, the trail that overseers read, and the check that nobody rewrote it."""
+"""Who did what: entries for the chain, and the trail that overseers read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from referral_dir.desk.spreadsheets import csv_text
 from referral_dir.domain.access import Actor, require
-from referral_dir.store import audit_queries, records
-from referral_dir.store.db import Store, transaction
+from referral_dir.domain.errors import Invalid
+from referral_dir.store import audit_queries, people_queries, records
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 PAGE_SIZE = 50
+EXPORTED = 50_000
+SHORTEST_REFERENCE = 8
 
 
 def record(session: "Session", actor: Actor | None, action: str, now: datetime, *, subject: str | None = None,
@@ -24,13 +28,6 @@ def record(session: "Session", actor: Actor | None, action: str, now: datetime, 
         organization_id=actor.organization_id if actor else None, action=action, subject=subject,
         purpose=purpose, outcome=outcome, details=dict(details or {}),
     ))
-
-
-def refused(store: Store, actor: Actor | None, action: str, now: datetime, *, subject: str | None,
-            why: str) -> None:
-    """Write down a refusal, in a transaction of its own: the one that was refused has been rolled back."""
-    with transaction(store) as session:
-        record(session, actor, action, now, subject=subject, outcome="refused", details={"why": why})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +54,103 @@ class Trail:
     total: int
 
 
-def trail(session: "Session", actor: Actor, now: datetime, *, action: str | None = None,
-          outcome: str | None = None, subject: str | None = None, person_id: UUID | None = None,
-          before: int | None = None) -> Trail:
-    """The trail, filtered. Reading it is itself audited."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an overseer asks the trail for: a kind of act, an outcome, a case by its reference, or another subject as
+    an entry names it, a person, an organization."""
+
+    action: str | None = None
+    outcome: str | None = None
+    case: str | None = None
+    subject: str | None = None
+    person_id: UUID | None = None
+    organization_id: UUID | None = None
+
+
+def trail(session: "Session", actor: Actor, now: datetime, wanted: Wanted, *, before: int | None = None) -> Trail:
+    """The trail, filtered. Reading it is itself audited. Raises Invalid where no case has the reference."""
     require(actor, "audit:read")
-    rows, total = audit_queries.audit_page(session, action=action, outcome=outcome, subject=subject,
-                                           person_id=person_id, before=before, limit=PAGE_SIZE + 1)
-    entries = tuple(
-        Entry(row.sequence, row.at, person or "—", organization or "—", row.action, row.subject, row.purpose,
-              row.outcome, row.details)
-        for row, person, organization in rows[:PAGE_SIZE])
-    record(session, actor, "audit:read", now, details={"action": action, "outcome": outcome, "page": before})
-    return Trail(entries, entries[-1].sequence if len(rows) > PAGE_SIZE else None, total)
+    rows, total = audit_queries.audit_page(session, _filter(session, wanted), before=before, limit=PAGE_SIZE + 1)
+    _note(session, actor, "audit:read", now, wanted)
+    return Trail(tuple(map(_entry, rows[:PAGE_SIZE])), rows[PAGE_SIZE - 1][0].sequence if len(rows) > PAGE_SIZE
+                 else None, total)
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """`entries` were checked; `broken_at` is the first one that does not fit the chain."""
+class Access:
+    """How often someone did one thing, and when first and last."""
 
-    entries: int
-    head: str
-    broken_at: int | None
+    actor: str
+    organization: str
+    action: str
+    outcome: str
+    times: int
+    first: datetime
+    last: datetime
 
 
-def verify(session: "Session") -> Verification:
-    """Walk the whole chain: every number follows the one before, every hash covers its entry."""
-    expected, previous = 1, records.FIRST_HASH
-    for row in audit_queries.audit_rows(session):
-        fits = (row["sequence"] == expected and row["previous_hash"] == previous
-                and row["hash"] == records.entry_hash(row))
-        if not fits:
-            return Verification(expected - 1, previous, expected)
-        expected, previous = expected + 1, row["hash"]
-    return Verification(expected - 1, previous, None)
+def access(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> list[Access]:
+    """Who did what how often, most often first: of one case, person or organization, or of all."""
+    require(actor, "audit:read")
+    _note(session, actor, "audit:read", now, wanted)
+    return [Access(person or "—", organization or "—", *rest)
+            for person, organization, *rest in audit_queries.access_counts(session, _filter(session, wanted))]
+
+
+def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> str:
+    """The filtered trail as CSV, newest first. Raises Invalid where there is more than can be taken at once."""
+    require(actor, "audit:export")
+    rows, total = audit_queries.audit_page(session, _filter(session, wanted), before=None, limit=EXPORTED)
+    if total > EXPORTED:
+        raise Invalid({"case": f"{total} entries are more than {EXPORTED}: choose fewer"})
+    _note(session, actor, "audit:export", now, wanted)
+    header = ("number", "at", "person", "organization", "action", "subject", "purpose", "outcome", "details", "hash")
+    return csv_text(header, (
+        (e.sequence, e.at, person, organization, e.action, e.subject, e.purpose, e.outcome,
+         json.dumps(e.details, sort_keys=True), e.hash) for e, person, organization in rows))
+
+
+def _filter(session: "Session", wanted: Wanted) -> audit_queries.AuditFilter:
+    subjects: tuple[str, ...] | None = (wanted.subject,) if wanted.subject else None
+    if wanted.case:
+        reference = wanted.case.replace("-", "").replace(" ", "").upper()
+        subjects = audit_queries.subjects_of_case(session, reference) if len(reference) >= SHORTEST_REFERENCE else ()
+        if not subjects:
+            raise Invalid({"case": "no case has this reference: write at least its first eight letters and digits"})
+    return audit_queries.AuditFilter(wanted.action, wanted.outcome, subjects, wanted.person_id,
+                                     wanted.organization_id)
+
+
+def _note(session: "Session", actor: Actor, action: str, now: datetime, wanted: Wanted) -> None:
+    """What was looked for: kinds and ids, never what was typed."""
+    record(session, actor, action, now, purpose="oversight", details={
+        "by": sorted(field for field in ("action", "outcome", "case", "subject", "person_id", "organization_id")
+                     if getattr(wanted, field))})
+
+
+def _entry(row: audit_queries.AuditRow) -> Entry:
+    entry, person, organization = row
+    return Entry(entry.sequence, entry.at, person or "—", organization or "—", entry.action, entry.subject,
+                 entry.purpose, entry.outcome, entry.details)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What an overseer may choose from: (value, text) pairs."""
+
+    people: list[tuple[UUID, str]]
+    organizations: list[tuple[UUID, str]]
+    kinds: list[tuple[str, str]]
 
 
 def kinds(session: "Session") -> list[str]:
-    """The kinds of act that the trail holds, for its filter."""
+    """The kinds of act that the trail holds."""
     return list(audit_queries.actions_seen(session))
+
+
+def choices(session: "Session") -> Choices:
+    """Everyone who is or was here, their organizations, and the kinds of act."""
+    rows = people_queries.everyone(session)
+    organizations = {person.organization_id: name for person, name in rows}
+    return Choices([(person.id, f"{person.name}, {name}") for person, name in rows], list(organizations.items()),
+                   [(kind, kind) for kind in kinds(session)])

@@ -3,25 +3,27 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from referral_dir.desk import audit, ending
+from referral_dir.desk import audit, budgets, ending
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
-from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.errors import Invalid, NotFound, PurposeNeeded, WrongState
 from referral_dir.domain.need import Area, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
-from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Reason
-from referral_dir.store import case_queries, crypto
+from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Purpose, Reason
+from referral_dir.store import audit_queries, case_queries, crypto
 from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, Disclosure, Handoff
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MAXIMUM_FIELD = 2000
+# How long a purpose that was given holds.
+SHIFT = timedelta(hours=8)
 AGES: Mapping[str, tuple[int, int]] = {
     AgeBand.CHILD: (0, 11), AgeBand.TEEN: (12, 17), AgeBand.YOUNG_ADULT: (18, 25), AgeBand.ADULT: (26, 59),
     AgeBand.OLDER: (60, 110),
@@ -88,15 +90,35 @@ def my_cases(session: "Session", actor: Actor, *, closed: bool = False) -> Seque
     return case_queries.cases_of(session, actor.organization_id, closed=closed)
 
 
-def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> CaseFile:
-    """The whole case. Reading it is audited, as it opens the identifying fields."""
+def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime, *,
+              purpose: str | None = None) -> CaseFile:
+    """The whole case. Reading it is audited with its purpose, as it opens the identifying fields.
+
+    Who did not open the case says for what they read it, once in a shift. Raises NotFound, PurposeNeeded, TooOften,
+    Invalid.
+    """
     require(actor, "case:read")
     case = own_case(session, actor, case_id)
-    audit.record(session, actor, "case:read", now, subject=f"case:{case.id}", purpose="referral")
+    budgets.spend(session, actor, "case:read", now)
+    audit.record(session, actor, "case:read", now, subject=f"case:{case.id}",
+                 purpose=_purpose(session, actor, case, purpose, now))
     safe = crypto.unseal(case_key(session, case), case.safe_contact, case.id, "safe_contact").decode() \
         if case.safe_contact else ""
     return CaseFile(case, identifying_fields(session, case), safe, case_queries.consents_of(session, case.id),
                     case_queries.handoffs_of_case(session, case.id), case_queries.disclosures_of(session, case.id))
+
+
+def _purpose(session: "Session", actor: Actor, case: Case, purpose: str | None, now: datetime) -> str:
+    if purpose is not None:
+        if purpose not in set(Purpose):
+            raise Invalid({"purpose": "choose for what you open this case"})
+        return purpose
+    if case.created_by_id == actor.person_id:
+        return Purpose.REFERRAL
+    said = audit_queries.purpose_of(session, actor.person_id, f"case:{case.id}", "case:read", now - SHIFT)
+    if said is None:
+        raise PurposeNeeded("say first for what you open this case")
+    return said
 
 
 def set_identifying(session: "Session", actor: Actor, case_id: UUID, values: Mapping[str, str],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from referral_dir import geo
-from referral_dir.desk import audit
+from referral_dir.desk import audit, budgets
 from referral_dir.desk.languages import UnknownLanguage, language_codes
 from referral_dir.desk.words_found import find_words
 from referral_dir.domain import availability, matching
@@ -164,6 +164,7 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     """
     if actor is not None:
         require(actor, "service:find")
+        budgets.spend(session, actor, "service:find", now)
     indexes.match.refresh(session)
     proposal = indexes.match.propose(need, now, matches=SHOWN, near_misses=NEAR_MISSES)
     rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
@@ -223,6 +224,7 @@ def search_services(session: "Session", indexes: Indexes, actor: Actor | None, t
     """
     if actor is not None and not public:
         require(actor, "service:find")
+        budgets.spend(session, actor, "service:find", now)
     place = _search_place(near, filters)
     words = "".join(c if unicodedata.category(c) != "Cc" else " " for c in text)[:LONGEST_QUERY]
     brought = find_words(session, indexes.text, words, public=public)
@@ -245,6 +247,7 @@ def read_service(session: "Session", actor: Actor | None, service_id: UUID, now:
     """One service. Without an actor (the public pages) a confidential or ended one does not exist."""
     if actor is not None:
         require(actor, "service:read")
+        budgets.spend(session, actor, "service:read", now)
     service = session.get(Service, service_id)
     if service is None or (actor is None and (service.confidential or service.status != "active")):
         raise NotFound("no such service")

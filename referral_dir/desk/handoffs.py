@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from referral_dir.desk import audit, consents, ending, notify
+from referral_dir.desk import audit, budgets, consents, ending, notify
 from referral_dir.desk.cases import identifying_fields, need_of, own_case, summary
 from referral_dir.domain import availability, consent
 from referral_dir.domain import handoff as rules
@@ -179,6 +179,7 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     The consent is checked in this very transaction, and the disclosure is written down in it.
     """
     handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
+    budgets.spend(session, actor, "handoff:receive", now)
     row = _locked_consent(session, handoff)
     open_now = HandoffState(handoff.state) in rules.OPEN
     allowed = open_now and row is not None and consent.is_active(case_queries.as_consent(row), now)

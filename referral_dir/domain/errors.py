@@ -25,6 +25,14 @@ class NoCapacity(Refused):
     """The last place was taken a moment ago."""
 
 
+class PurposeNeeded(Refused):
+    """Someone else's case is opened: first it must be said what for."""
+
+
+class TooOften(Refused):
+    """More than anyone's work asks for within an hour."""
+
+
 class Invalid(Refused):
     """Input that can't be used: `errors` maps a field's name to what is wrong and what to do."""
 

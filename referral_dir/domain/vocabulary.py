@@ -109,6 +109,16 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+class Purpose(StrEnum):
+    """For what someone opens a case that a colleague opened."""
+
+    REFERRAL = "referral"
+    FOLLOW_UP = "follow_up"
+    HANDOVER = "handover"
+    CORRECTION = "correction"
+    SUPERVISION = "supervision"
+
+
 class ConsentState(StrEnum):
     """ISO/IEC TS 27560 record states, as design.md orders them."""
 

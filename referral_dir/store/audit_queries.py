@@ -1,41 +1,85 @@
 """Queries on the audit trail."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from referral_dir.store.cases import Case, Consent, Handoff
 from referral_dir.store.directory import Organization
 from referral_dir.store.people import Person
-from referral_dir.store.records import AuditEntry
+from referral_dir.store.records import AuditEntry, AuditHead, UnusualPattern
 
 AuditRow = tuple[AuditEntry, str | None, str | None]
 
 
-def audit_page(session: Session, *, action: str | None, outcome: str | None, subject: str | None,
-               person_id: UUID | None, before: int | None, limit: int) -> tuple[Sequence[AuditRow], int]:
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries; None means all. `subjects` are as they are written in entries, like `case:<id>`."""
+
+    action: str | None = None
+    outcome: str | None = None
+    subjects: tuple[str, ...] | None = None
+    person_id: UUID | None = None
+    organization_id: UUID | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL."""
+        equal = ((AuditEntry.action, self.action), (AuditEntry.outcome, self.outcome),
+                 (AuditEntry.actor_id, self.person_id), (AuditEntry.organization_id, self.organization_id))
+        found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+        return found if self.subjects is None else [*found, AuditEntry.subject.in_(self.subjects)]
+
+
+def audit_page(session: Session, wanted: AuditFilter, *, before: int | None,
+               limit: int) -> tuple[Sequence[AuditRow], int]:
     """Entries newest first, each with the actor's and organization's name, and how many there are in all."""
-    conditions = []
-    if action:
-        conditions.append(AuditEntry.action.startswith(action, autoescape=True))
-    if outcome:
-        conditions.append(AuditEntry.outcome == outcome)
-    if subject:
-        conditions.append(AuditEntry.subject == subject)
-    if person_id:
-        conditions.append(AuditEntry.actor_id == person_id)
+    conditions = wanted.conditions()
     total = session.scalar(select(func.count()).select_from(AuditEntry).where(*conditions)) or 0
     if before:
         conditions.append(AuditEntry.sequence < before)
-    query = (
-        select(AuditEntry, Person.name, Organization.name)
-        .outerjoin(Person, Person.id == AuditEntry.actor_id)
-        .outerjoin(Organization, Organization.id == AuditEntry.organization_id)
-        .where(*conditions).order_by(AuditEntry.sequence.desc()).limit(limit)
-    )
-    return [(entry, person, organization) for entry, person, organization in session.execute(query)], total
+    query = _named(select(AuditEntry, Person.name, Organization.name)).where(*conditions)
+    rows = session.execute(query.order_by(AuditEntry.sequence.desc()).limit(limit))
+    return [(entry, person, organization) for entry, person, organization in rows], total
+
+
+def access_counts(session: Session, wanted: AuditFilter) -> Sequence[Any]:
+    """Rows of (person, organization, action, outcome, how often, first, last), most often first."""
+    times = func.count()
+    query = _named(select(Person.name, Organization.name, AuditEntry.action, AuditEntry.outcome, times,
+                          func.min(AuditEntry.at), func.max(AuditEntry.at)).select_from(AuditEntry))
+    return session.execute(
+        query.where(*wanted.conditions())
+        .group_by(AuditEntry.actor_id, Person.name, Organization.name, AuditEntry.action, AuditEntry.outcome)
+        .order_by(times.desc(), Person.name, AuditEntry.action)).all()
+
+
+def _named(query: Any) -> Any:
+    return query.outerjoin(Person, Person.id == AuditEntry.actor_id).outerjoin(
+        Organization, Organization.id == AuditEntry.organization_id)
+
+
+def subjects_of_case(session: Session, reference: str) -> tuple[str, ...]:
+    """The case whose reference begins so, its consents and handoffs, as entries name them; empty where it is none, or
+    more than one."""
+    ids = session.scalars(select(Case.id).where(Case.reference.startswith(reference, autoescape=True)).limit(2)).all()
+    if len(ids) != 1:
+        return ()
+    [case_id] = ids
+    consents = session.scalars(select(Consent.id).where(Consent.case_id == case_id))
+    handoffs = session.scalars(select(Handoff.id).where(Handoff.case_id == case_id))
+    return (f"case:{case_id}", *(f"consent:{i}" for i in consents), *(f"handoff:{i}" for i in handoffs))
+
+
+def purpose_of(session: Session, person_id: UUID, subject: str, action: str, since: datetime) -> str | None:
+    """For what purpose this person last did this to the subject since; None where they did not."""
+    return session.scalar(select(AuditEntry.purpose).where(
+        AuditEntry.subject == subject, AuditEntry.actor_id == person_id, AuditEntry.action == action,
+        AuditEntry.outcome == "done", AuditEntry.at >= since).order_by(AuditEntry.sequence.desc()).limit(1))
 
 
 def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
@@ -49,3 +93,43 @@ def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
 def actions_seen(session: Session) -> Sequence[str]:
     """The kinds of act that the trail holds."""
     return session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)).all()
+
+
+def last_entry(session: Session) -> tuple[int, str] | None:
+    """Number and hash of the newest entry."""
+    row = session.execute(select(AuditEntry.sequence, AuditEntry.hash)
+                          .order_by(AuditEntry.sequence.desc()).limit(1)).first()
+    return (row[0], row[1]) if row else None
+
+
+def last_head(session: Session) -> AuditHead | None:
+    """The newest head that was sent."""
+    return session.scalar(select(AuditHead).order_by(AuditHead.sequence.desc()).limit(1))
+
+
+def refusals_since(session: Session, person_id: UUID, since: datetime) -> int:
+    """How often this person was refused something."""
+    return session.scalar(select(func.count()).select_from(AuditEntry).where(
+        AuditEntry.actor_id == person_id, AuditEntry.outcome == "refused", AuditEntry.at >= since)) or 0
+
+
+def patterns(session: Session, *, not_of: UUID) -> Sequence[tuple[UnusualPattern, str, str]]:
+    """Unusual patterns with person and organization, unseen first; never those of the person who looks."""
+    query = select(UnusualPattern, Person.name, Organization.name).join(
+        Person, Person.id == UnusualPattern.person_id).join(Organization, Organization.id == Person.organization_id)
+    rows = session.execute(query.where(UnusualPattern.person_id != not_of).order_by(
+        UnusualPattern.seen.is_not(None), UnusualPattern.at.desc()).limit(200))
+    return [(pattern, person, organization) for pattern, person, organization in rows]
+
+
+def pattern_since(session: Session, person_id: UUID, kind: str, since: datetime) -> bool:
+    """Whether this pattern of this person has been noted since."""
+    return session.scalar(select(UnusualPattern.id).where(
+        UnusualPattern.person_id == person_id, UnusualPattern.kind == kind, UnusualPattern.at >= since)
+        .limit(1)) is not None
+
+
+def pattern(session: Session, pattern_id: UUID, *, not_of: UUID) -> UnusualPattern | None:
+    """One pattern, unless it is of the person who looks."""
+    return session.scalar(select(UnusualPattern).where(
+        UnusualPattern.id == pattern_id, UnusualPattern.person_id != not_of))

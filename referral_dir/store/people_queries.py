@@ -6,11 +6,12 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.directory import Organization
-from referral_dir.store.people import LoginSession, Person, SignInFailure
+from referral_dir.store.people import LoginSession, Person, RateCount, SignInFailure
 
 
 def person_by_email(session: Session, email: str) -> Person | None:
@@ -83,6 +84,14 @@ def failures_since(session: Session, key: str, since: datetime) -> int:
 def forget_failures(session: Session, key: str) -> None:
     """A success wipes the slate."""
     session.execute(delete(SignInFailure).where(SignInFailure.key == key))
+
+
+def count_once_more(session: Session, key: str, window: datetime) -> int:
+    """One upsert; the new count."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    query = insert(RateCount).values(key=key, window=window, count=1)
+    query = query.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateCount.count + 1})
+    return session.scalar(query.returning(RateCount.count)) or 1
 
 
 def _rows(session: Session, query: Any) -> int:

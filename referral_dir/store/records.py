@@ -4,9 +4,6 @@ Audit and change log are ordered by commit. Both are queued on the session and w
 a reader that remembers the highest number it saw can then never miss a slower writer with a lower one.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,10 +12,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, Text, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from referral_dir.domain.audit_head import FIRST_HASH, entry_hash
 from referral_dir.store.db import Base, before_commit
 
 LOG_LOCK: Final = 0x52454652
-FIRST_HASH: Final = "0" * 64
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -161,14 +158,3 @@ def _write_audit(session: Session, entries: list[Audited]) -> None:
         row["hash"] = previous = entry_hash(row)
         rows.append(row)
     session.execute(insert(AuditEntry), rows)
-
-
-def entry_hash(row: Mapping[str, Any]) -> str:
-    """SHA-256 over the canonical JSON of all fields but the hash itself (RFC 8785 in spirit: sorted keys)."""
-    fields = {
-        key: value.astimezone(UTC).isoformat() if isinstance(value, datetime)
-        else str(value) if isinstance(value, UUID) else value
-        for key, value in row.items() if key != "hash"
-    }
-    canonical = json.dumps(fields, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -11,12 +11,21 @@ from flask.typing import ResponseReturnValue
 from referral_dir.desk import cases, consents, find, handoffs
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
-from referral_dir.domain.errors import Invalid
+from referral_dir.domain.errors import Invalid, PurposeNeeded
 from referral_dir.domain.handoff import choices
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area
 from referral_dir.domain.notices import languages as notice_languages
 from referral_dir.domain.notices import notice
-from referral_dir.domain.vocabulary import AgeBand, ConsentMethod, Gender, HandoffAction, Priority, Reason, Role
+from referral_dir.domain.vocabulary import (
+    AgeBand,
+    ConsentMethod,
+    Gender,
+    HandoffAction,
+    Priority,
+    Purpose,
+    Reason,
+    Role,
+)
 from referral_dir.geo import PlaceError, resolve_place
 from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
@@ -165,8 +174,27 @@ def _areas(form: forms.Form, radius_km: float) -> list[Area]:
 @action("case:read")
 def case(case_id: UUID) -> ResponseReturnValue:
     """A case as a list of tasks: who, consent, request."""
-    with writing() as session:
-        return _case_page(session, case_id, {}, 200)
+    try:
+        with writing() as session:
+            return _case_page(session, case_id, {}, 200)
+    except PurposeNeeded:
+        return _purpose_page(case_id, {}, 200)
+
+
+@blueprint.post("/case/<uuid:case_id>/open")
+@action("case:read")
+def open_for(case_id: UUID) -> ResponseReturnValue:
+    """Open a colleague's case: what for is written down first."""
+    try:
+        with writing() as session:
+            cases.read_case(session, actor(), case_id, now(), purpose=request.form.get("purpose", ""))
+    except Invalid as error:
+        return _purpose_page(case_id, error.errors, 422)
+    return redirect(url_for("officer.case", case_id=case_id))
+
+
+def _purpose_page(case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    return render_template("officer/purpose.html", case_id=case_id, errors=errors, purposes=list(Purpose)), code
 
 
 def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:

@@ -37,7 +37,15 @@ WORDS = {
     "witnessed_oral": "Said aloud, with a witness", "requester": "the officer", "recipient": "the service",
     "person": "the person", "system": "the system",
     "wheelchair": "Wheelchair", "hearing": "For deaf people", "sight": "For blind people",
+    "follow_up": "To follow up on a handoff", "handover": "I take the case over", "correction": "To correct something",
+    "supervision": "To supervise", "referral": "To find or arrange help",
     "available": "Places free", "unconfirmed": "Not confirmed lately",
+}
+ACTS = {
+    "service:find": "searching for services", "service:read": "opening services", "case:read": "opening cases",
+    "handoff:receive": "opening handoffs", "address:read": "reading hidden addresses",
+    "case:own_copy": "making copies of a person's data", "case:break_glass": "breaking glass",
+    "audit:export": "exporting the audit trail",
 }
 CLOSING_SOON = timedelta(hours=1)
 
@@ -57,6 +65,14 @@ def opening_text(found: Opening) -> str:
     if found.state is OpenState.CLOSED:
         return f"Closed, opens {found.opens:%a %H:%M}" if found.opens else "Closed"
     return "Hours not known: call"
+
+
+def pattern_word(kind: str) -> str:
+    """What an overseer reads for an unusual pattern."""
+    if kind == "many_refusals":
+        return "Refused many times"
+    how, _, action = kind.partition(":")
+    return f"{'Stopped' if how == 'over' else 'Very often'}: {ACTS.get(action, action)}"
 
 
 def ago(moment: datetime) -> str:
@@ -84,7 +100,7 @@ def install(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters.update(word=word, counted=count_text)
     app.jinja_env.filters.update(need=label, language=language_name, own_name=own_name, short=short, ago=ago,
-                                 until=until, when=when, opening=opening_text)
+                                 until=until, when=when, opening=opening_text, pattern_word=pattern_word)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS)

@@ -1,12 +1,15 @@
 """Messages over a real SMTP connection."""
 
 import socket
+from dataclasses import replace
 from email import message_from_bytes
 
 from aiosmtpd.controller import Controller
 
-from referral_dir.desk import notify
-from referral_dir.store.db import Store
+import config
+from referral_dir import cli
+from referral_dir.desk import audit_heads, notify
+from referral_dir.store.db import Store, reading
 from tests import cast as people
 from tests.cast import NOW
 
@@ -51,3 +54,29 @@ def test_without_a_mail_server_messages_wait(store: Store) -> None:
     nowhere = notify.Mailer(None, 25, "referrals@test.example", "https://directory.example")
     done = notify.deliver(store, nowhere, NOW)
     assert (done.sent, done.retried) == (0, 1)
+
+
+def test_once_a_day_the_witness_is_sent_a_head_that_later_checks_the_chain(
+        store: Store, settings: config.Settings) -> None:
+    cast = people.build(store)
+    people.request(store, cast)
+    box = Letterbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    mailing = replace(settings, smtp_host="127.0.0.1", smtp_port=port, smtp_starttls=False,
+                      audit_witness="witness@elsewhere.example")
+    cli.deliver_once(mailing, store)
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        cli.deliver_once(mailing, store)
+        cli.deliver_once(mailing, store)
+    finally:
+        server.stop()
+    [letter] = [m for m in map(message_from_bytes, box.letters) if m["To"] == "witness@elsewhere.example"]
+    [_, attached] = letter.get_payload()
+    kept = attached.get_payload(decode=True).decode()
+    head = audit_heads.read_head(kept, audit_heads.public_key(audit_heads.signing_key(settings.audit_key))).head
+    with reading(store) as session:
+        assert audit_heads.verify(session, head).broken_at is None

@@ -1,0 +1,81 @@
+"""The overseer's pages, and the purpose for which a colleague's case is opened."""
+
+from collections.abc import Callable
+
+import pytest
+
+from referral_dir.desk import budgets
+from referral_dir.domain.access import Actor
+from referral_dir.domain.budgets import Budget
+from referral_dir.store.cases import Case
+from referral_dir.store.db import reading, transaction
+from referral_dir.store.people import Person
+from tests import cast as people
+from tests.web.conftest import Browser, World
+
+SignIn = Callable[[Actor], Browser]
+
+
+def test_the_trail_of_one_case_is_found_by_its_reference_and_can_be_taken_as_a_file(
+        world: World, sign_in: SignIn) -> None:
+    with reading(world.store) as session:
+        reference = session.get_one(Case, world.case).reference
+    vera = sign_in(world.cast.vera)
+    page = vera.post("/oversight/", case=reference[:8])
+    assert page.status_code == 200
+    assert "Who did what" in page.text
+    assert "Olga" in page.text
+    for content in ("Invented Person", "asthma"):
+        assert content not in page.text
+    file = vera.post("/oversight/export", case=reference)
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert '"Olga"' in file.text
+    assert "Invented Person" not in file.text
+    wrong = vera.post("/oversight/", case="QQQQ-QQQQ")
+    assert wrong.status_code == 422
+    assert 'value="QQQQ-QQQQ"' in wrong.text
+
+
+def test_a_kept_head_checks_the_chain_and_a_changed_one_is_refused(world: World, sign_in: SignIn) -> None:
+    vera = sign_in(world.cast.vera)
+    head = vera.post("/oversight/head").text
+    good = vera.post("/oversight/verify", head=head)
+    assert "Checked against the head" in good.text
+    bad = vera.post("/oversight/verify", head=head.replace('"sequence": ', '"sequence": 1'))
+    assert bad.status_code == 422
+    assert "unbroken" not in bad.text
+
+
+def test_who_asks_too_often_is_told_so_and_an_overseer_sees_it(
+        world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "BUDGETS", {"service:find": Budget(2, 3)})
+    olga = sign_in(world.cast.olga)
+    answers = [olga.post("/officer/find", needs="shelter.emergency", near="Miami") for _ in range(5)]
+    assert [a.status_code for a in answers] == [200, 200, 200, 429, 429]
+    assert "helpline" in answers[-1].text
+    vera = sign_in(world.cast.vera)
+    page = vera.get("/oversight/unusual")
+    assert "Stopped: searching for services" in page.text
+    assert "Very often: searching for services" in page.text
+    pattern = page.text.partition("/oversight/unusual/")[2].partition("/seen")[0]
+    assert vera.post(f"/oversight/unusual/{pattern}/seen").status_code == 302
+    assert "Looked into" in vera.get("/oversight/unusual").text
+
+
+def test_a_colleague_says_first_what_the_case_is_opened_for(
+        world: World, sign_in: SignIn, password_hash: str) -> None:
+    with transaction(world.store) as session:
+        row = Person(organization_id=world.cast.olga.organization_id, email="otto@test.example", name="Otto",
+                     role="officer", password_hash=password_hash, created=people.NOW)
+        session.add(row)
+        session.flush()
+        otto = Actor(row.id, row.organization_id, world.cast.olga.role, "Otto")
+        world.cast.emails[row.id] = row.email
+    browser = sign_in(otto)
+    path = f"/officer/case/{world.case}"
+    asked = browser.get(path)
+    assert "For what do you open this case?" in asked.text
+    assert "Invented Person" not in asked.text
+    assert browser.post(f"{path}/open", purpose="").status_code == 422
+    assert browser.post(f"{path}/open", purpose="handover").status_code == 302
+    assert "Invented Person" in browser.get(path).text
