@@ -68,6 +68,17 @@ def test_every_answer_of_every_route_carries_the_headers_and_no_page_holds_a_scr
     assert pages > 10
 
 
+def test_only_the_static_folder_is_served(world: World) -> None:
+    client = world.app.test_client()
+    for path in ("/.git/config", "/static/", "/static", "/static/../config.py", "/static/%2e%2e/config.py", "/config.py",
+                 "/static/..%2f..%2fconfig.py", "/templates/base.html", "/instance/secret-key", "/console", "/metrics"):
+        answer = client.get(path)
+        assert answer.status_code == 404, path
+        assert "Settings" not in answer.text
+    for method in ("TRACE", "PUT", "DELETE", "PATCH", "CONNECT"):
+        assert client.open("/", method=method).status_code in (400, 405), method
+
+
 def test_an_answer_over_tls_demands_tls_from_then_on(world: World) -> None:
     answer = world.app.test_client().get("/", base_url="https://localhost")
     assert answer.headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains"
