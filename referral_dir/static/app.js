@@ -8,8 +8,10 @@
   function leave(event) {
     if (event) { event.preventDefault(); }
     hide();
-    // Ends the session on the server, if there is one; goes out even as the page goes away.
-    if (document.querySelector("form[data-exit]")) { navigator.sendBeacon("/leave"); }
+    var form = document.querySelector("form[data-exit]");
+    // Ends the session on the server, if there is one; goes out even as the page goes away. Where a browser sends no
+    // beacons, the form itself does it.
+    if (form && !(navigator.sendBeacon && navigator.sendBeacon("/leave"))) { form.submit(); return; }
     location.replace("/leave");
   }
   document.querySelectorAll("[data-exit]").forEach(function (way) {
