@@ -17,6 +17,8 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_DEMO", "0", "1: invented data, loopback only, secrets made by itself"),
     ("REFERRAL_DIR_INSTANCE", "instance", "folder of the embedded database, the indexes and the demo's keys"),
     ("REFERRAL_DIR_DATABASE_URL", "sqlite in the instance folder", "postgresql://user:password@host/name, or sqlite"),
+    ("REFERRAL_DIR_LEDGER", "ledger in the instance folder",
+     "file of erasures and withdrawals, outside the database; on another disk than its backups"),
     ("REFERRAL_DIR_SECRET_KEY", "none", "signs cookies and tokens; at least 32 characters"),
     ("REFERRAL_DIR_MASTER_KEYS", "none", "ID:BASE64 of 32 bytes, comma between several; the first one seals"),
     ("REFERRAL_DIR_BASE_URL", "http://127.0.0.1:8000", "what links in e-mails begin with; https outside the demo"),
@@ -50,6 +52,7 @@ class Settings:
     demo: bool
     instance: Path
     database_url: str
+    ledger: Path
     secret_key: str = field(repr=False)
     master_keys: str = field(repr=False)
     base_url: str
@@ -92,9 +95,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for prefix in ("postgresql://", "postgres://"):
         if url.startswith(prefix):
             url = "postgresql+psycopg://" + url.removeprefix(prefix)
+    ledger = Path(values["REFERRAL_DIR_LEDGER"] or instance / "ledger")
+    ledger = ledger if ledger.is_absolute() else ROOT / ledger
     port = int(values["PORT"] or 8000)
     return Settings(
-        demo=demo, instance=instance, database_url=url, secret_key=secret, master_keys=keys,
+        demo=demo, instance=instance, database_url=url, ledger=ledger, secret_key=secret, master_keys=keys,
         base_url=values["REFERRAL_DIR_BASE_URL"] or f"http://127.0.0.1:{port}",
         host=values["REFERRAL_DIR_HOST"] or "127.0.0.1", port=port, smtp_host=values["REFERRAL_DIR_SMTP_HOST"] or None,
         smtp_port=int(values["REFERRAL_DIR_SMTP_PORT"] or 587), smtp_user=values["REFERRAL_DIR_SMTP_USER"] or None,

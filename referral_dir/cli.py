@@ -6,9 +6,6 @@ import smtplib
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -16,19 +13,21 @@ from uuid import UUID
 import click
 
 import config
-from referral_dir import logs
+from referral_dir import cli_retention, logs
+from referral_dir.cli_start import clear_errors as _clear_errors
+from referral_dir.cli_start import open_all as _open
+from referral_dir.cli_start import this_moment as _now
 from referral_dir.desk import accounts, audit_heads, demo, find, notify
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
-from referral_dir.desk.opening_up import open_indexes, open_store
-from referral_dir.domain.errors import Invalid, Refused
+from referral_dir.desk.opening_up import open_indexes
 from referral_dir.domain.explaining import Explanation
 from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.index import feed
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
-from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
+from referral_dir.interop.report import FORMATS, ImportReport
 from referral_dir.store import people_queries
-from referral_dir.store.db import Store, migrate, reading, transaction
+from referral_dir.store.db import Store, reading, transaction
 
 if TYPE_CHECKING:
     from referral_dir.geocoder import PublicGeocoder
@@ -43,29 +42,8 @@ def main() -> None:
     logs.catch_defects()
 
 
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Everything that a person can mend is one message, not a trace."""
-    try:
-        yield
-    except config.ConfigError as error:
-        raise click.ClickException(f"the settings can't be used:\n{error}") from error
-    except Invalid as error:
-        raise click.ClickException("\n".join(f"{field}: {text}" for field, text in error.errors.items())) from error
-    except (ImportRefused, Refused) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _open() -> tuple[config.Settings, Store]:
-    """The settings and a store whose schema is up to date."""
-    settings = config.load_settings()
-    settings.instance.mkdir(parents=True, exist_ok=True)
-    try:
-        store = open_store(settings.database_url, settings.master_keys)
-    except ValueError as error:
-        raise config.ConfigError(f"REFERRAL_DIR_MASTER_KEYS: {error}") from error
-    migrate(store.engine)
-    return settings, store
+for _command in (cli_retention.purge, cli_retention.ledger_group, cli_retention.backup, cli_retention.restore):
+    main.add_command(_command)
 
 
 def _indexes(settings: config.Settings) -> Indexes:
@@ -73,10 +51,6 @@ def _indexes(settings: config.Settings) -> Indexes:
         return open_indexes(settings.instance, settings.text_index)
     except ValueError as error:
         raise config.ConfigError(f"REFERRAL_DIR_TEXT_INDEX: {error}") from error
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @main.command()
@@ -343,14 +317,15 @@ def audit_group() -> None:
 @audit_group.command("verify")
 @click.option("--head", "head_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="a head that was kept elsewhere, as `audit head` wrote it")
-@click.option("--public-key", help="by whom the head must be signed (base64); the head's own without it")
+@click.option("--public-key", help="by whom heads must be signed (base64); this server's own without it")
 def audit_verify(head_path: Path | None, public_key: str | None) -> None:
     """Check that every entry is in its place and unchanged; exits with 1 where one is not."""
     with _clear_errors():
-        _, store = _open()
-        head = audit_heads.read_head(head_path.read_text(encoding="utf-8"), public_key).head if head_path else None
+        settings, store = _open()
+        trusted = public_key or audit_heads.public_key(audit_heads.signing_key(settings.audit_key))
+        head = audit_heads.read_head(head_path.read_text(encoding="utf-8"), trusted).head if head_path else None
         with reading(store) as session:
-            result = audit_heads.verify(session, head)
+            result = audit_heads.verify(session, trusted, head)
         if result.broken_at is not None:
             raise click.ClickException(f"the chain is broken at entry {result.broken_at}: {result.why}")
         against = f", as the head of entry {head.sequence} has it" if head else "; only a kept head shows a cut end"

@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "index": {"store", "domain"},
     "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain"},
     "web": {"desk", "geo", "store", "domain", "logs"}, "logs": set(),
-    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "logs"},
+    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_start", "cli_retention", "logs"},
+    "cli_start": {"desk", "store", "domain", "interop"}, "cli_retention": {"cli_start", "desk", "store", "domain"},
     "__init__": {"desk", "web", "store", "logs"},
 }
 FLASK_ROOMS = {"web", "__init__"}

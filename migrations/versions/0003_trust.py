@@ -18,6 +18,12 @@ def upgrade() -> None:
     sa.Column('sent', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('sequence', name=op.f('pk_audit_head'))
     )
+    op.create_table('erasure',
+    sa.Column('reference_hash', sa.String(length=64), nullable=False),
+    sa.Column('rule', sa.String(length=24), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('reference_hash', 'rule', name=op.f('pk_erasure'))
+    )
     op.create_table('rate_count',
     sa.Column('key', sa.String(length=64), nullable=False),
     sa.Column('window', sa.DateTime(timezone=True), nullable=False),
@@ -238,5 +244,5 @@ def downgrade() -> None:
     op.add_column('case', sa.Column('wrapped_key', sa.LargeBinary(), nullable=True))
     op.execute('UPDATE "case" SET wrapped_key = (SELECT wrapped FROM case_key WHERE case_key.case_id = "case".id)')
     for table in ('address_reveal', 'case_key', 'case_exclusion', 'break_glass', 'unusual_pattern', 'recovery_code',
-                  'password_reset', 'passkey', 'invitation', 'rate_count', 'audit_head'):
+                  'password_reset', 'passkey', 'invitation', 'rate_count', 'erasure', 'audit_head'):
         op.drop_table(table)

@@ -77,19 +77,37 @@ def read_head(text: str, trusted_key: str | None = None) -> SignedHead:
     try:
         kept = json.loads(text)
         head = Head(int(kept["sequence"]), str(kept["hash"]), datetime.fromisoformat(kept["at"]))
-        key = trusted_key or str(kept["public_key"])
-        Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True)).verify(
-            base64.b64decode(kept["signature"], validate=True), head.text())
-    except InvalidSignature as error:
-        raise Invalid({"head": "the signature is not by this key, or the head was changed"}) from error
+        key, signature = trusted_key or str(kept["public_key"]), str(kept["signature"])
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid({"head": "this is not a head as `audit head` writes it"}) from error
-    return SignedHead(head, key, str(kept["signature"]))
+    if not _is_signed(head, key, signature):
+        raise Invalid({"head": "the signature is not by this key, or the head was changed"})
+    return SignedHead(head, key, signature)
 
 
-def verify(session: "Session", head: Head | None = None) -> Verification:
-    """Walk the whole chain, against a head that was kept elsewhere if there is one. Reads only."""
-    return check_chain(audit_queries.audit_rows(session), head)
+def verify(session: "Session", trusted_key: str, head: Head | None = None) -> Verification:
+    """Walk the whole chain, against a head that was kept elsewhere if there is one. Reads only.
+
+    A chain whose beginning was cut by `purge` must begin right after a head that is signed by the trusted key.
+    """
+    return check_chain(audit_queries.audit_rows(session), head, _cut_at(session, trusted_key))
+
+
+def _cut_at(session: "Session", trusted_key: str) -> Head | None:
+    kept = audit_queries.head_before_first(session)
+    if kept is None:
+        return None
+    head = Head(kept.sequence, kept.hash, kept.at)
+    return head if _is_signed(head, trusted_key, kept.signature) else None
+
+
+def _is_signed(head: Head, key: str, signature: str) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True)).verify(
+            base64.b64decode(signature, validate=True), head.text())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def head_is_due(session: "Session", now: datetime) -> bool:

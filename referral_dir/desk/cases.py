@@ -58,6 +58,8 @@ class CaseFile:
     consents: Sequence[Consent]
     handoffs: Sequence[Handoff]
     disclosures: Sequence[Disclosure]
+    # The key is destroyed: what identified the person can't be read any more, by anyone.
+    erased: bool
 
 
 def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> Case:
@@ -102,10 +104,15 @@ def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime, *,
     budgets.spend(session, actor, "case:read", now)
     audit.record(session, actor, "case:read", now, subject=f"case:{case.id}",
                  purpose=_purpose(session, actor, case, purpose, now))
-    safe = crypto.unseal(case_key(session, case), case.safe_contact, case.id, "safe_contact").decode() \
-        if case.safe_contact else ""
-    return CaseFile(case, identifying_fields(session, case), safe, case_queries.consents_of(session, case.id),
-                    case_queries.handoffs_of_case(session, case.id), case_queries.disclosures_of(session, case.id))
+    return open_file(session, case)
+
+
+def open_file(session: "Session", case: Case) -> CaseFile:
+    """All of the case, opened. For those only who may see it, and who have said so in the trail."""
+    erased = session.get(CaseKey, case.id) is None
+    return CaseFile(case, {} if erased else identifying_fields(session, case), safe_contact(session, case),
+                    case_queries.consents_of(session, case.id), case_queries.handoffs_of_case(session, case.id),
+                    case_queries.disclosures_of(session, case.id), erased)
 
 
 def _purpose(session: "Session", actor: Actor, case: Case, purpose: str | None, now: datetime) -> str:
@@ -130,8 +137,10 @@ def set_identifying(session: "Session", actor: Actor, case_id: UUID, values: Map
     errors |= {f: f"at most {MAXIMUM_FIELD} characters" for f, v in values.items() if len(v) > MAXIMUM_FIELD}
     if errors:
         raise Invalid(errors)
-    key = case_key(session, case)
+    key, before = case_key(session, case), identifying_fields(session, case)
     for field, value in values.items():
+        if value.strip() == before.get(field, ""):
+            continue
         case_queries.remove_case_field(session, case.id, field)
         if value.strip():
             row_id = uuid4()
@@ -175,6 +184,29 @@ def identifying_fields(session: "Session", case: Case) -> dict[str, str]:
     opened = {row.field: crypto.unseal(key, row.sealed, row.id, row.field).decode()
               for row in case_queries.case_fields(session, case.id)}
     return {field: opened[field] for field in IDENTIFYING_FIELDS if field in opened}
+
+
+def safe_contact(session: "Session", case: Case) -> str:
+    """How to reach the person without danger, opened."""
+    if case.safe_contact is None:
+        return ""
+    return crypto.unseal(case_key(session, case), case.safe_contact, case.id, "safe_contact").decode()
+
+
+def seal_meeting_point(session: "Session", case: Case, handoff_id: UUID, text: str) -> bytes | None:
+    """Where to meet the person, sealed under the case's key: it ends with the case."""
+    return crypto.seal(case_key(session, case), text.encode(), handoff_id, "meeting_point") if text else None
+
+
+def open_meeting_point(session: "Session", case: Case, handoff: Handoff) -> str:
+    """Where to meet, in words; also one that is still sealed by the key ring, as all were once."""
+    if handoff.meeting_point is None:
+        return ""
+    try:
+        return crypto.unseal(case_key(session, case), handoff.meeting_point, handoff.id, "meeting_point").decode()
+    except crypto.SealError:
+        opened: bytes = session.info["keys"].open(handoff.meeting_point, handoff.id, "meeting_point")
+        return opened.decode()
 
 
 def need_of(session: "Session", case: Case, *, radius_km: float = 50.0) -> Need:

@@ -23,7 +23,7 @@ def move(session: "Session", actor: Actor | None, handoff: Handoff, action: Hand
     if reason is not None:
         values |= {"reason": reason, "reason_party": party}
     if after in rules.ENDED:
-        values["ended"] = now
+        values |= {"ended": now, "meeting_point": None}
     if not case_queries.move_handoff(session, handoff.id, before, state=after, **values):
         raise WrongState("someone was first: reload to see what happened")
     session.refresh(handoff)

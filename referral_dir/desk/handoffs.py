@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from referral_dir.desk import audit, budgets, consents, ending, notify
-from referral_dir.desk.cases import identifying_fields, need_of, own_case, summary
+from referral_dir.desk.cases import (
+    identifying_fields,
+    need_of,
+    open_meeting_point,
+    own_case,
+    seal_meeting_point,
+    summary,
+)
 from referral_dir.domain import availability, consent
 from referral_dir.domain import handoff as rules
 from referral_dir.domain.access import Actor, require
@@ -110,8 +117,7 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
         raise Invalid({"meeting_point": f"at most {MAXIMUM_MEETING_POINT} characters"})
     _check_consent(session, handoff, now)
     others = case_queries.open_handoffs(session, case_id=case.id)
-    sealed = session.info["keys"].seal(meeting_point.strip().encode(), handoff.id, "meeting_point") \
-        if meeting_point.strip() else None
+    sealed = seal_meeting_point(session, case, handoff.id, meeting_point.strip())
     ending.move(session, actor, handoff, HandoffAction.ACCEPT, Party.RECIPIENT, now, answered=now,
                 meeting_point=sealed)
     _occupy(session, handoff, case.household)
@@ -253,7 +259,10 @@ def _received(session: "Session", actor: Actor, handoff_id: UUID,
         raise NotFound("no such handoff")
     if action == "handoff:answer":
         _lock(session, handoff)
-    return handoff, session.get_one(Case, handoff.case_id)
+    case = session.get(Case, handoff.case_id)
+    if case is None:  # erased a moment ago
+        raise NotFound("no such handoff")
+    return handoff, case
 
 
 def _lock(session: "Session", handoff: Handoff) -> None:
@@ -335,9 +344,7 @@ def _view(session: "Session", handoff: Handoff, case: Case, *, about: Mapping[st
           identifying: Mapping[str, str], consent_row: Consent | None,
           actions: tuple[HandoffAction, ...]) -> View:
     service = session.get_one(Service, handoff.service_id)
-    meeting = ""
-    if handoff.meeting_point and HandoffState(handoff.state) in rules.UNDER_WAY:
-        meeting = session.info["keys"].open(handoff.meeting_point, handoff.id, "meeting_point").decode()
+    meeting = open_meeting_point(session, case, handoff) if HandoffState(handoff.state) in rules.UNDER_WAY else ""
     interpreter = session.get(Service, handoff.interpreter_service_id) if handoff.interpreter_service_id else None
     return View(
         handoff, service, session.get_one(Organization, handoff.recipient_organization_id).name,

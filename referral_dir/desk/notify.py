@@ -134,7 +134,9 @@ def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessag
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(BODY.format(link=f"{mailer.base_url.rstrip('/')}/waiting/{message.handoff_id}"))
+    # Without a handoff: it was erased before this went out.
+    path = f"/waiting/{message.handoff_id}" if message.handoff_id else "/"
+    mail.set_content(BODY.format(link=mailer.base_url.rstrip("/") + path))
     return mail
 
 
@@ -151,7 +153,10 @@ def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, sen
 def _retry(store: Store, message_id: UUID, error: str, now: datetime) -> str:
     """Put it back with a growing delay; after the last attempt it stays as failed, for a person to see."""
     with transaction(store) as session:
-        attempts = session.get_one(OutboxMessage, message_id).attempts
+        message = session.get(OutboxMessage, message_id)
+        if message is None:  # erased with its case while the mail server was asked
+            return "cancelled"
+        attempts = message.attempts
         if attempts >= GIVE_UP_AFTER:
             outbox.move_message(session, message_id, "sending", state="failed", claimed_until=None, error=error)
             return "failed"

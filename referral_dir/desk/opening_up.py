@@ -9,9 +9,9 @@ from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine
 
 
-def open_store(database_url: str, master_keys: str) -> Store:
-    """The database and the keys. Raises ValueError where the keys can't be read."""
-    return Store(make_engine(database_url), KeyRing.parse(master_keys))
+def open_store(database_url: str, master_keys: str, ledger: Path) -> Store:
+    """The database, the keys and the ledger. Raises ValueError where the keys can't be read."""
+    return Store(make_engine(database_url), KeyRing.parse(master_keys), ledger)
 
 
 def open_indexes(instance: Path, kind: str) -> Indexes:

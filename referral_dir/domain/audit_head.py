@@ -52,13 +52,14 @@ def entry_hash(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def check_chain(rows: Iterable[Mapping[str, Any]], head: Head | None = None) -> Verification:
+def check_chain(rows: Iterable[Mapping[str, Any]], head: Head | None = None,
+                cut_at: Head | None = None) -> Verification:
     """Walk the chain, oldest entry first: numbers without gaps, each hash right, and the entry that the head names as
-    the head has it.
+    the head has it. `cut_at` is the signed head up to which the chain was cut when its time had come.
 
     Without a head, a truncated tail and a chain that was rewritten whole can't be seen.
     """
-    expected, previous = 1, FIRST_HASH
+    expected, previous = (cut_at.sequence + 1, cut_at.hash) if cut_at else (1, FIRST_HASH)
     for row in rows:
         why = _misfit(row, expected, previous, head)
         if why:

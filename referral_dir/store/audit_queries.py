@@ -107,6 +107,12 @@ def last_head(session: Session) -> AuditHead | None:
     return session.scalar(select(AuditHead).order_by(AuditHead.sequence.desc()).limit(1))
 
 
+def head_before_first(session: Session) -> AuditHead | None:
+    """The head up to which the trail was cut; None where it begins with the first entry."""
+    first = session.scalar(select(func.min(AuditEntry.sequence)))
+    return session.get(AuditHead, first - 1) if first and first > 1 else None
+
+
 def refusals_since(session: Session, person_id: UUID, since: datetime) -> int:
     """How often this person was refused something."""
     return session.scalar(select(func.count()).select_from(AuditEntry).where(

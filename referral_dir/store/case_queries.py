@@ -5,7 +5,7 @@ Rows are locked in one order: consent, handoff, capacity. Whoever needs several 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from referral_dir.domain import consent as rules
 from referral_dir.domain.handoff import OPEN
 from referral_dir.domain.need import Declined
 from referral_dir.domain.vocabulary import ConsentState, HandoffState, Party, Reason
+from referral_dir.store import ledger
 from referral_dir.store.cases import (
     Case,
     CaseField,
@@ -50,8 +51,11 @@ def case_fields(session: Session, case_id: UUID) -> Sequence[CaseField]:
 
 
 def remove_case_field(session: Session, case_id: UUID, field: str) -> None:
-    """Forget one identifying field."""
-    session.execute(delete(CaseField).where(CaseField.case_id == case_id, CaseField.field == field))
+    """Forget one identifying field, also where an older backup is restored."""
+    gone = session.scalars(delete(CaseField).where(CaseField.case_id == case_id, CaseField.field == field)
+                           .returning(CaseField.id).execution_options(synchronize_session=False)).all()
+    for field_id in gone:
+        ledger.note(session, ledger.FORGOTTEN, datetime.now(UTC), case_id=case_id, record_id=field_id)
 
 
 def consents_of(session: Session, case_id: UUID) -> Sequence[Consent]:
@@ -80,9 +84,15 @@ def lock_consents_for(session: Session, case_id: UUID, organization_id: UUID, pu
 
 
 def move_consent(session: Session, consent_id: UUID, from_state: str, **values: Any) -> bool:
-    """Change the record if it is still in `from_state`. False: someone was first."""
+    """Change the record if it is still in `from_state`. False: someone was first.
+
+    What ends by a person's word is noted outside the database: a restored backup must not bring it back.
+    """
     query = update(Consent).where(Consent.id == consent_id, Consent.state == from_state).values(**values)
-    return _changed(session, query)
+    moved = _changed(session, query)
+    if moved and values.get("state") in (ledger.WITHDRAWN, ledger.SUPERSEDED):
+        ledger.note(session, values["state"], values.get("ended") or datetime.now(UTC), record_id=consent_id)
+    return moved
 
 
 def expired_consents(session: Session, now: datetime) -> Sequence[UUID]:

@@ -64,10 +64,14 @@ class Base(DeclarativeBase):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database and the keys that open what it keeps sealed."""
+    """The database, the keys that open what it keeps sealed, and the file of what must stay ended (ledger.py).
+
+    Without a ledger a restored backup brings back what was erased: only for throw-away data.
+    """
 
     engine: Engine
     keys: KeyRing
+    ledger: Path | None = None
 
 
 def make_engine(url: str) -> Engine:
@@ -109,7 +113,8 @@ def before_commit(function: Callable[[Session], None]) -> Callable[[Session], No
 @contextmanager
 def transaction(store: Store) -> Iterator[Session]:
     """One unit of work: commits when the block ends, rolls back whole when it raises."""
-    with Session(store.engine, expire_on_commit=False, info={"keys": store.keys}) as session, session.begin():
+    info = {"keys": store.keys, "ledger": store.ledger}
+    with Session(store.engine, expire_on_commit=False, info=info) as session, session.begin():
         yield session
         session.flush()
         for function in _before_commit:

@@ -89,6 +89,15 @@ class OutboxMessage(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+class Erasure(Base):
+    """The proof that something was erased: whose by a hash of the case's random reference, when, by which rule."""
+
+    __tablename__ = "erasure"
+    reference_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(24), primary_key=True)
+    at: Mapped[datetime]
+
+
 @dataclass(frozen=True, slots=True)
 class Audited:
     """An audit entry before it has a place in the chain."""
@@ -118,14 +127,19 @@ def services_changed(session: Session, service_ids: list[UUID]) -> None:
     session.info.setdefault("changed", {}).update(dict.fromkeys(service_ids))
 
 
+def lock_logs(session: Session) -> None:
+    """Be the only one who writes the logs until this transaction ends. On SQLite every writer is that already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
+
+
 @before_commit
 def _write_logs(session: Session) -> None:
     entries: list[Audited] = session.info.pop("audit", [])
     changed: dict[UUID, None] = session.info.pop("changed", {})
     if not entries and not changed:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
+    lock_logs(session)
     if changed:
         _write_changes(session, list(changed))
     if entries:

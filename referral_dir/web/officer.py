@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from referral_dir.desk import cases, consents, find, handoffs
+from referral_dir.desk import own_copy as own_copies
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, PurposeNeeded
@@ -231,6 +232,18 @@ def find_for_case(case_id: UUID) -> ResponseReturnValue:
         need = cases.need_of(session, found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM))
         answer = find.match_services(session, edge().indexes, actor(), need, now())
     return render_template("officer/case_results.html", case=found, answer=answer)
+
+
+@blueprint.get("/case/<uuid:case_id>/own-copy")
+@action("case:own_copy")
+def own_copy(case_id: UUID) -> ResponseReturnValue:
+    """All that is held about the person, for the person: to print, or as JSON."""
+    with writing() as session:
+        copy = own_copies.make(session, actor(), case_id, now())
+    if request.args.get("as") == "json":
+        return Response(own_copies.as_json(copy), mimetype="application/json",
+                        headers={"Content-Disposition": 'attachment; filename="own-copy.json"'})
+    return render_template("officer/own_copy.html", copy=copy, case_id=case_id)
 
 
 @blueprint.post("/case/<uuid:case_id>/close")

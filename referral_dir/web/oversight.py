@@ -82,15 +82,15 @@ def pattern_seen(pattern_id: UUID) -> ResponseReturnValue:
 def verify() -> ResponseReturnValue:
     """Walk the whole chain, against a head that was kept elsewhere where one is given."""
     kept, errors = request.form.get("head", "").strip(), {}
+    trusted = audit_heads.public_key(audit_heads.signing_key(edge().settings.audit_key))
     head = None
     if kept:
         try:
-            head = audit_heads.read_head(kept, audit_heads.public_key(audit_heads.signing_key(
-                edge().settings.audit_key))).head
+            head = audit_heads.read_head(kept, trusted).head
         except Invalid as error:
             errors = error.errors
     with reading(edge().store) as session:
-        result = None if errors else audit_heads.verify(session, head)
+        result = None if errors else audit_heads.verify(session, trusted, head)
     with writing() as session:
         audit.record(session, actor(), "audit:verify", now(), outcome="refused" if errors else "done")
     return render_template("oversight/verify.html", result=result, head=head, errors=errors,

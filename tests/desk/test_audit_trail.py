@@ -80,7 +80,7 @@ def test_what_comes_after_the_head_may_grow_but_what_came_before_may_not_change(
     people.request(store, cast)
     head = audit_heads.read_head(kept, audit_heads.public_key(KEY)).head
     with reading(store) as session:
-        assert audit_heads.verify(session, head).broken_at is None
+        assert audit_heads.verify(session, audit_heads.public_key(KEY), head).broken_at is None
 
 
 def test_a_head_of_another_hand_or_one_that_was_changed_is_refused(sqlite_store: Store) -> None:

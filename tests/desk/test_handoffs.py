@@ -255,13 +255,13 @@ def test_every_act_is_in_an_unbroken_chain_and_an_edit_is_found(store: Store) ->
     cast = people.build(store)
     people.request(store, cast)
     with reading(store) as session:
-        whole = audit_heads.verify(session)
+        whole = audit_heads.verify(session, "")
     assert whole.broken_at is None
     assert whole.entries >= 7
     with store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE audit_entry SET action = 'nothing' WHERE sequence = 3")
     with reading(store) as session:
-        assert audit_heads.verify(session).broken_at == 3
+        assert audit_heads.verify(session, "").broken_at == 3
 
 
 def test_still_true_and_a_new_number_are_seen_with_their_age(store: Store) -> None:
