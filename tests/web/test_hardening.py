@@ -71,7 +71,8 @@ def test_every_answer_of_every_route_carries_the_headers_and_no_page_holds_a_scr
 def test_only_the_static_folder_is_served(world: World) -> None:
     client = world.app.test_client()
     for path in ("/.git/config", "/static/", "/static", "/static/../config.py", "/static/%2e%2e/config.py",
-                 "/config.py", "/static/..%2f..%2fconfig.py", "/templates/base.html", "/instance/secret-key", "/console", "/metrics"):
+                 "/config.py", "/static/..%2f..%2fconfig.py",
+                 "/templates/base.html", "/instance/secret-key", "/console", "/metrics"):
         answer = client.get(path)
         assert answer.status_code == 404, path
         assert "Settings" not in answer.text
