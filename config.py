@@ -24,6 +24,7 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_BASE_URL", "http://127.0.0.1:8000", "what links in e-mails begin with; https outside the demo"),
     ("REFERRAL_DIR_HOST", "127.0.0.1", "address to listen on; the demo takes loopback only"),
     ("PORT", "8000", "port to listen on"),
+    ("REFERRAL_DIR_TRUSTED_PROXY", "0", "how many proxies of yours every request passes, like 1 for TLS in front"),
     ("REFERRAL_DIR_SMTP_HOST", "none", "mail server; without one, messages wait in the outbox"),
     ("REFERRAL_DIR_SMTP_PORT", "587", "its port"),
     ("REFERRAL_DIR_SMTP_USER", "none", "its user"),
@@ -58,6 +59,7 @@ class Settings:
     base_url: str
     host: str
     port: int
+    trusted_proxies: int
     smtp_host: str | None
     smtp_port: int
     smtp_user: str | None
@@ -101,7 +103,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         demo=demo, instance=instance, database_url=url, ledger=ledger, secret_key=secret, master_keys=keys,
         base_url=values["REFERRAL_DIR_BASE_URL"] or f"http://127.0.0.1:{port}",
-        host=values["REFERRAL_DIR_HOST"] or "127.0.0.1", port=port, smtp_host=values["REFERRAL_DIR_SMTP_HOST"] or None,
+        host=values["REFERRAL_DIR_HOST"] or "127.0.0.1", port=port,
+        trusted_proxies=int(values["REFERRAL_DIR_TRUSTED_PROXY"] or 0),
+        smtp_host=values["REFERRAL_DIR_SMTP_HOST"] or None,
         smtp_port=int(values["REFERRAL_DIR_SMTP_PORT"] or 587), smtp_user=values["REFERRAL_DIR_SMTP_USER"] or None,
         smtp_password=values["REFERRAL_DIR_SMTP_PASSWORD"] or None,
         smtp_starttls=values["REFERRAL_DIR_SMTP_STARTTLS"] != "0",
@@ -133,6 +137,8 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
     for name in ("PORT", "REFERRAL_DIR_SMTP_PORT"):
         if values[name] and not (values[name].isdecimal() and 0 < int(values[name]) < 65536):
             errors.append(f"{name} must be a port, 1 to 65535")
+    if values["REFERRAL_DIR_TRUSTED_PROXY"] not in ("", *map(str, range(10))):
+        errors.append("REFERRAL_DIR_TRUSTED_PROXY must be a number of proxies, 0 to 9")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline", "nominatim", "photon", "pelias"):
         errors.append("REFERRAL_DIR_GEOCODER must be offline, nominatim, photon or pelias")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline") and not values["REFERRAL_DIR_GEOCODER_DOMAIN"]:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 if TYPE_CHECKING:
     from config import Settings
@@ -22,6 +23,10 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
+    if settings.trusted_proxies:
+        # Only then is the client's address, and that it came by https, taken from headers.
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     store = store or open_store(settings.database_url, settings.master_keys, settings.ledger)
     catch_up(store, datetime.now(UTC))
     indexes = open_indexes(settings.instance, settings.text_index)
@@ -38,6 +43,17 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
 
 
 def _audiences() -> list[ModuleType]:
-    from referral_dir.web import account, administration, caseworker, officer, oversight, provider, public
+    from referral_dir.web import (
+        account,
+        administration,
+        caseworker,
+        factors,
+        joining,
+        officer,
+        oversight,
+        provider,
+        public,
+        resets,
+    )
 
-    return [public, account, officer, caseworker, provider, oversight, administration]
+    return [public, account, resets, factors, joining, officer, caseworker, provider, oversight, administration]

@@ -17,7 +17,7 @@ from referral_dir import cli_retention, logs
 from referral_dir.cli_start import clear_errors as _clear_errors
 from referral_dir.cli_start import open_all as _open
 from referral_dir.cli_start import this_moment as _now
-from referral_dir.desk import accounts, audit_heads, demo, find, notify
+from referral_dir.desk import accounts, audit_heads, demo, find, notify, resets
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
 from referral_dir.desk.opening_up import open_indexes
@@ -284,6 +284,8 @@ def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
     """One round: expiries first, so that nothing is announced that has just ended."""
     with transaction(store) as session:
         expire_due(session, _now())
+    with transaction(store) as session:
+        resets.prepare(session, _now())
     if not settings.smtp_host:
         return notify.Delivered(0, 0, 0, 0)
     mailer = notify.Mailer(settings.smtp_host, settings.smtp_port, settings.mail_from, settings.base_url,
@@ -394,7 +396,7 @@ def serve() -> None:
         try:
             server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,
                                    max_request_body_size=config.LARGEST_BODY_READ,
-                                   clear_untrusted_proxy_headers=True)
+                                   clear_untrusted_proxy_headers=settings.trusted_proxies == 0)
         except OSError as error:
             raise click.ClickException(f"port {settings.port} can't be used ({error.strerror}): "
                                        f"set another, like PORT={settings.port + 1}") from error

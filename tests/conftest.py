@@ -4,14 +4,17 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 import config
+from referral_dir.desk import passwords
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
 
@@ -126,6 +129,14 @@ def store(request: pytest.FixtureRequest) -> Store:
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Settings:
     return config.load_settings({"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(tmp_path / "instance")})
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that cost next to nothing, where a test needs many."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: hasher)
+    monkeypatch.setattr(passwords, "nobody", cache(lambda: hasher.hash("nobody")))
 
 
 @pytest.fixture(scope="session")

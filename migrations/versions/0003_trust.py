@@ -30,17 +30,21 @@ def upgrade() -> None:
     sa.Column('count', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('key', 'window', name=op.f('pk_rate_count'))
     )
+    op.create_index(op.f('ix_rate_count_window'), 'rate_count', ['window'])
+    op.drop_table('sign_in_failure')
     op.create_table('invitation',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('person_id', sa.Uuid(), nullable=False),
     sa.Column('invited_by_id', sa.Uuid(), nullable=False),
     sa.Column('approved_by_id', sa.Uuid(), nullable=True),
+    sa.Column('needs_second', sa.Boolean(), nullable=False),
     sa.Column('token_hash', sa.String(length=64), nullable=True),
     sa.Column('created', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires', sa.DateTime(timezone=True), nullable=False),
     sa.Column('accepted', sa.DateTime(timezone=True), nullable=True),
     sa.Column('revoked', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint('approved_by_id IS NULL OR approved_by_id <> invited_by_id', name=op.f('ck_invitation_second')),
+    sa.CheckConstraint('NOT needs_second OR token_hash IS NULL OR approved_by_id IS NOT NULL', name=op.f('ck_invitation_approved')),
     sa.ForeignKeyConstraint(['approved_by_id'], ['person.id'], name=op.f('fk_invitation_approved_by_id')),
     sa.ForeignKeyConstraint(['invited_by_id'], ['person.id'], name=op.f('fk_invitation_invited_by_id')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_invitation_person_id'), ondelete='CASCADE'),
@@ -67,15 +71,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_passkey_person_id'), ['person_id'], unique=False)
 
     op.create_table('password_reset',
-    sa.Column('token_hash', sa.String(length=64), nullable=False),
-    sa.Column('person_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('address', sa.LargeBinary(), nullable=True),
+    sa.Column('person_id', sa.Uuid(), nullable=True),
+    sa.Column('token_hash', sa.String(length=64), nullable=True),
     sa.Column('created', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires', sa.DateTime(timezone=True), nullable=False),
     sa.Column('used', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_password_reset_person_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_password_reset'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_password_reset')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_password_reset_token_hash'))
     )
     with op.batch_alter_table('password_reset', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_password_reset_expires'), ['expires'], unique=False)
         batch_op.create_index(batch_op.f('ix_password_reset_person_id'), ['person_id'], unique=False)
 
     op.create_table('recovery_code',
@@ -211,6 +219,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('factor', sa.String(length=10), server_default='password', nullable=False))
         batch_op.add_column(sa.Column('pending', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column('stepped_up', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('challenge', sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column('challenge_until', sa.DateTime(timezone=True), nullable=True))
         batch_op.create_unique_constraint(batch_op.f('uq_login_session_id'), ['id'])
 
     op.add_column('outbox_message', sa.Column('link', sa.LargeBinary(), nullable=True))
@@ -227,7 +237,7 @@ def downgrade() -> None:
     op.execute('DELETE FROM login_session')
     with op.batch_alter_table('login_session', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('uq_login_session_id'), type_='unique')
-        for name in ('stepped_up', 'pending', 'factor', 'id'):
+        for name in ('challenge_until', 'challenge', 'stepped_up', 'pending', 'factor', 'id'):
             batch_op.drop_column(name)
 
     op.execute('DELETE FROM disclosure WHERE consent_id IS NULL')
@@ -246,3 +256,10 @@ def downgrade() -> None:
     for table in ('address_reveal', 'case_key', 'case_exclusion', 'break_glass', 'unusual_pattern', 'recovery_code',
                   'password_reset', 'passkey', 'invitation', 'rate_count', 'erasure', 'audit_head'):
         op.drop_table(table)
+    op.create_table('sign_in_failure',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('key', sa.String(length=64), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_in_failure'))
+    )
+    op.create_index(op.f('ix_sign_in_failure_key'), 'sign_in_failure', ['key'])

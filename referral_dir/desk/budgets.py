@@ -29,7 +29,7 @@ def spend(session: "Session", actor: Actor | None, action: str, now: datetime) -
     used = limits.count(session, f"budget:{action}", str(actor.person_id), now, window=HOUR)
     if used > budget.limit:
         raise TooOften("you have asked for this very often within an hour: wait, or call a helpline meanwhile")
-    if used == budget.notice:
+    if used >= budget.notice:
         note(session, actor.person_id, f"often:{action}", now, times=used)
 
 

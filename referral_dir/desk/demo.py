@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from referral_dir.desk.accounts import add_person
+from referral_dir.domain.passwords import DEMO_PASSWORD as DEMO_PASSWORD
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import people_queries
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-# Known to everyone who reads this: the demo listens on loopback only and holds nothing real.
-DEMO_PASSWORD: Final = "demo only, invented"  # noqa: S105
 NETWORK: Final = "Demo Anti-Trafficking Network (invented)"
 
 
@@ -43,6 +42,6 @@ def add_demo_accounts(session: "Session", now: datetime) -> int:
     for account in DEMO_ACCOUNTS:
         if people_queries.person_by_email(session, account.email) is None:
             add_person(session, None, email=account.email, name=account.name, role=account.role,
-                       organization=account.organization, password=DEMO_PASSWORD, now=now)
+                       organization=account.organization, password=DEMO_PASSWORD, now=now, demo=True)
             added += 1
     return added

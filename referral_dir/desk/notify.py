@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from referral_dir.domain.consent import is_active
-from referral_dir.store import case_queries, outbox, people_queries
+from referral_dir.store import case_queries, invitation_queries, outbox, people_queries
+from referral_dir.store.crypto import SealError
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.records import OutboxMessage
 
@@ -25,8 +26,17 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "handoff_waiting": "Something is waiting for you",
     "handoff_answered": "There is an answer for you",
     "handoff_ended": "Something has changed",
+    "password_reset": "Your new password",
+    "invitation": "You are invited",
+    "account_changed": "Something has changed in your account",
 })
 BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
+BODIES: Final[Mapping[str, str]] = MappingProxyType({
+    "password_reset": "Choose a new password here:\n\n{link}\n\nThe link works once, for one hour. If you did not ask "
+                      "for it, do nothing: your password stays as it is. Do not reply to this message.\n",
+    "invitation": "Please follow this link within 7 days:\n\n{link}\n\nIt works once. If you did not expect this, do "
+                  "nothing. Do not reply to this message.\n",
+})
 LEASE: Final = timedelta(minutes=10)
 FIRST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY: Final = timedelta(hours=4)
@@ -82,6 +92,13 @@ def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datet
     _queue(session, kind, handoff, handoff.requested_by_id, now)
 
 
+def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str) -> None:
+    """Queue a message to one person about their own account; `path` is sealed, as it may open something."""
+    message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now)
+    message.link = session.info["keys"].seal(path.encode(), message.id, "link")
+    session.add(message)
+
+
 def cancel(session: "Session", handoff_id: UUID) -> None:
     """Whatever has not been sent about this handoff never will be."""
     outbox.cancel_messages(session, handoff_id)
@@ -112,11 +129,25 @@ def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> Ema
         if not outbox.claim_message(session, message_id, now, now + LEASE):
             return None
         message = session.get_one(OutboxMessage, message_id)
-        person = people_queries.active_person(session, message.person_id)
-        if person is None or not _still_consented(session, message, now):
-            outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None)
+        person = (invitation_queries.invited(session, message.person_id, now) if message.kind == "invitation"
+                  else people_queries.active_person(session, message.person_id))
+        path = _path(session, message)
+        if person is None or path is None or not _still_consented(session, message, now):
+            outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None, link=None)
             return None
-        return compose(message, person.email, mailer)
+        return compose(message, person.email, mailer, path)
+
+
+def _path(session: "Session", message: OutboxMessage) -> str | None:
+    """What the mail links to; None where its key has been taken away: the others must not wait for it."""
+    if message.link is None:
+        # Without a handoff: it was erased before this went out.
+        return f"/waiting/{message.handoff_id}" if message.handoff_id else "/"
+    try:
+        path: bytes = session.info["keys"].open(message.link, message.id, "link")
+    except SealError:
+        return None
+    return path.decode()
 
 
 def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:
@@ -126,17 +157,16 @@ def _still_consented(session: "Session", message: OutboxMessage, now: datetime) 
     return row is not None and is_active(case_queries.as_consent(row), now)
 
 
-def compose(message: OutboxMessage, address: str, mailer: Mailer) -> EmailMessage:
-    """The mail; its Message-ID is the row's, so that a resent copy is known as the same."""
+def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str) -> EmailMessage:
+    """The mail, with a link to `path`; its Message-ID is the row's, so that a resent copy is known as the same."""
     mail = EmailMessage()
     mail["Subject"] = SUBJECTS[message.kind]
     mail["From"] = mailer.sender
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    # Without a handoff: it was erased before this went out.
-    path = f"/waiting/{message.handoff_id}" if message.handoff_id else "/"
-    mail.set_content(BODY.format(link=mailer.base_url.rstrip("/") + path))
+    # Base64 and quoted-printable would break a long link; seven bits leave it in one piece.
+    mail.set_content(BODIES.get(message.kind, BODY).format(link=mailer.base_url.rstrip("/") + path), cte="7bit")
     return mail
 
 
@@ -146,7 +176,8 @@ def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, sen
     except (OSError, smtplib.SMTPException) as error:
         return _retry(store, message_id, type(error).__name__, now)
     with transaction(store) as session:
-        outbox.move_message(session, message_id, "sending", state="sent", sent=now, claimed_until=None, error=None)
+        outbox.move_message(session, message_id, "sending", state="sent", sent=now, claimed_until=None, error=None,
+                            link=None)
     return "sent"
 
 
@@ -158,7 +189,8 @@ def _retry(store: Store, message_id: UUID, error: str, now: datetime) -> str:
             return "cancelled"
         attempts = message.attempts
         if attempts >= GIVE_UP_AFTER:
-            outbox.move_message(session, message_id, "sending", state="failed", claimed_until=None, error=error)
+            outbox.move_message(session, message_id, "sending", state="failed", claimed_until=None, error=error,
+                                link=None)
             return "failed"
         delay = min(FIRST_RETRY * 2 ** (attempts - 1), LONGEST_RETRY)
         outbox.move_message(session, message_id, "sending", state="queued", claimed_until=None,

@@ -42,7 +42,7 @@ _RULES: Final = (
     Rule("sessions", 30 * DAY, "the last use",
          "Long enough to see a sign-in that was not one's own.", ("login_session",)),
     Rule("rate_counts", 2 * DAY, "the window counted",
-         "Limits look back a day at most.", ("rate_count", "sign_in_failure")),
+         "Limits look back a day at most.", ("rate_count",)),
     Rule("messages", 30 * DAY, "being queued",
          "Long enough to find out why one did not arrive. One that still waits then is out of date.",
          ("outbox_message",)),

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -54,6 +56,13 @@ class KeyRing:
         if key is None:
             raise SealError("sealed with a key that is not configured")
         return unseal(key, body, row, column)
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, by HKDF from the first key: no key ever does two jobs.
+
+        It changes when a new first key is put in, so nothing that must outlive a rotation may hang on it.
+        """
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"referral-dir:" + purpose.encode()).derive(self.keys[0][1])
 
 
 def new_key() -> bytes:

@@ -130,6 +130,13 @@ def reading(store: Store) -> Iterator[Session]:
         session.rollback()
 
 
+def store_of(session: Session) -> Store:
+    """The store behind a session, to read beside it: what takes long must not hold SQLite's only write lock."""
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    return Store(engine, session.info["keys"])
+
+
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to `revision` by Alembic's upgrade; quick where it is there already."""
     if revision == "head" and _at_newest(engine):

@@ -42,6 +42,14 @@ def cancel_messages(session: Session, handoff_id: UUID) -> int:
     return _rows(session, query.values(state="cancelled", claimed_until=None))
 
 
+def cancel_messages_to(session: Session, person_id: UUID, kind: str) -> int:
+    """Cancel what has not been sent of this kind to this person, and forget where it pointed."""
+    query = update(OutboxMessage).where(
+        OutboxMessage.person_id == person_id, OutboxMessage.kind == kind,
+        OutboxMessage.state.in_(("queued", "sending")))
+    return _rows(session, query.values(state="cancelled", claimed_until=None, link=None))
+
+
 def _rows(session: Session, query: Any) -> int:
     result = session.execute(query.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount

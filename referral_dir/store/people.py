@@ -40,6 +40,9 @@ class LoginSession(Base):
     factor: Mapped[str] = mapped_column(String(10), default="password", server_default="password")
     pending: Mapped[bool] = mapped_column(default=False, server_default=false())
     stepped_up: Mapped[datetime | None]
+    # What a passkey is asked to sign: for this session, until then, and taken out by the first answer.
+    challenge: Mapped[bytes | None] = mapped_column(LargeBinary)
+    challenge_until: Mapped[datetime | None]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
     created: Mapped[datetime]
     last_seen: Mapped[datetime]
@@ -73,15 +76,18 @@ class RecoveryCode(Base):
 class Invitation(Base):
     """The only way to an account. The person is there already, and not active until they have accepted.
 
-    An officer needs a second administrator's word before the link is sent.
+    Where it `needs_second`, there is no link before a second administrator has approved.
     """
 
     __tablename__ = "invitation"
-    __table_args__ = (CheckConstraint("approved_by_id IS NULL OR approved_by_id <> invited_by_id", name="second"),)
+    __table_args__ = (
+        CheckConstraint("approved_by_id IS NULL OR approved_by_id <> invited_by_id", name="second"),
+        CheckConstraint("NOT needs_second OR token_hash IS NULL OR approved_by_id IS NOT NULL", name="approved"))
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
     invited_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    needs_second: Mapped[bool]
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     created: Mapped[datetime]
     expires: Mapped[datetime]
@@ -90,13 +96,19 @@ class Invitation(Base):
 
 
 class PasswordReset(Base):
-    """A link to a new password, once and for a short time; it does not stand in for the second factor."""
+    """Someone asked for a link to a new password; later, if the address is someone's, the link itself.
+
+    Asking writes the same row whoever's the address is: whose it is, is looked up only when mail is prepared.
+    """
 
     __tablename__ = "password_reset"
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    # What was typed, sealed; gone once it was looked up.
+    address: Mapped[bytes | None] = mapped_column(LargeBinary)
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     created: Mapped[datetime]
-    expires: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
     used: Mapped[datetime | None]
 
 
@@ -105,14 +117,5 @@ class RateCount(Base):
 
     __tablename__ = "rate_count"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    window: Mapped[datetime] = mapped_column(primary_key=True)
+    window: Mapped[datetime] = mapped_column(primary_key=True, index=True)
     count: Mapped[int]
-
-
-class SignInFailure(Base):
-    """One failed sign-in, for slowing down guesses across processes; the key is a keyed hash, not an address."""
-
-    __tablename__ = "sign_in_failure"
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    key: Mapped[str] = mapped_column(String(64), index=True)
-    at: Mapped[datetime]

@@ -5,18 +5,36 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.directory import Organization
-from referral_dir.store.people import LoginSession, Person, RateCount, SignInFailure
+from referral_dir.store.people import LoginSession, Passkey, PasswordReset, Person
 
 
 def person_by_email(session: Session, email: str) -> Person | None:
     """The person with this address, written in any case."""
     return session.scalar(select(Person).where(Person.email == email.strip().casefold()))
+
+
+def credentials(session: Session, email: str) -> tuple[UUID, str] | None:
+    """The id and the password's hash of the person with this address, whether or not they may sign in."""
+    query = select(Person.id, Person.password_hash).where(Person.email == email.strip().casefold())
+    row = session.execute(query).first()
+    return (row[0], row[1]) if row else None
+
+
+def password_hash(session: Session, person_id: UUID) -> str | None:
+    """The hash of an active person's password."""
+    return session.scalar(select(Person.password_hash).where(Person.id == person_id, Person.active))
+
+
+def has_second_factor(session: Session, person_id: UUID) -> bool:
+    """Whether the person has a time code or a passkey."""
+    passkeys = select(Passkey.id).where(Passkey.person_id == person_id).exists()
+    query = select(Person.id).where(Person.id == person_id, or_(Person.totp_secret.is_not(None), passkeys))
+    return session.scalar(query) is not None
 
 
 def active_person(session: Session, person_id: UUID) -> Person | None:
@@ -56,14 +74,30 @@ def login_session(session: Session, token_hash: str) -> tuple[LoginSession, Pers
     return (row[0], row[1]) if row else None
 
 
-def end_sessions(session: Session, now: datetime, *, person_id: UUID | None = None,
-                 token_hash: str | None = None, keep: str | None = None) -> int:
-    """End a person's sessions, or one; `keep` is left."""
+def rotate(session: Session, token_hash: str, new_hash: str, **values: Any) -> bool:
+    """The session goes on under another token; False if it has ended."""
+    query = update(LoginSession).where(LoginSession.token_hash == token_hash, LoginSession.ended.is_(None))
+    return _rows(session, query.values(token_hash=new_hash, **values)) == 1
+
+
+def standing_sessions(session: Session, person_id: UUID, begun_after: datetime,
+                      seen_after: datetime) -> Sequence[LoginSession]:
+    """A person's sessions that have neither been ended nor run out, newest first."""
+    return session.scalars(select(LoginSession).where(
+        LoginSession.person_id == person_id, LoginSession.ended.is_(None), LoginSession.created >= begun_after,
+        LoginSession.last_seen >= seen_after).order_by(LoginSession.created.desc(), LoginSession.id)).all()
+
+
+def end_sessions(session: Session, now: datetime, *, person_id: UUID | None = None, token_hash: str | None = None,
+                 session_id: UUID | None = None, keep: str | None = None) -> int:
+    """End a person's sessions, or one; `keep` is left. Returns how many ended."""
     query = update(LoginSession).where(LoginSession.ended.is_(None)).values(ended=now)
     if person_id is not None:
         query = query.where(LoginSession.person_id == person_id)
     if token_hash is not None:
         query = query.where(LoginSession.token_hash == token_hash)
+    if session_id is not None:
+        query = query.where(LoginSession.id == session_id)
     if keep is not None:
         query = query.where(LoginSession.token_hash != keep)
     return _rows(session, query)
@@ -74,24 +108,46 @@ def seen(session: Session, token_hash: str, now: datetime) -> None:
     session.execute(update(LoginSession).where(LoginSession.token_hash == token_hash).values(last_seen=now))
 
 
-def failures_since(session: Session, key: str, since: datetime) -> int:
-    """How often signing in failed for this key."""
-    query = select(func.count()).select_from(SignInFailure).where(
-        SignInFailure.key == key, SignInFailure.at >= since)
-    return session.scalar(query) or 0
+def resets_to_prepare(session: Session, limit: int) -> Sequence[PasswordReset]:
+    """What was asked for and not looked up yet, oldest first."""
+    return session.scalars(select(PasswordReset).where(PasswordReset.address.is_not(None))
+                           .order_by(PasswordReset.created, PasswordReset.id).limit(limit)).all()
 
 
-def forget_failures(session: Session, key: str) -> None:
-    """A success wipes the slate."""
-    session.execute(delete(SignInFailure).where(SignInFailure.key == key))
+def prepare_reset(session: Session, reset_id: UUID, person_id: UUID, token_hash: str, expires: datetime) -> bool:
+    """The link is made; False where another process was first."""
+    query = update(PasswordReset).where(PasswordReset.id == reset_id, PasswordReset.address.is_not(None))
+    return _rows(session, query.values(address=None, person_id=person_id, token_hash=token_hash, expires=expires)) == 1
 
 
-def count_once_more(session: Session, key: str, window: datetime) -> int:
-    """One upsert; the new count."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    query = insert(RateCount).values(key=key, window=window, count=1)
-    query = query.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateCount.count + 1})
-    return session.scalar(query.returning(RateCount.count)) or 1
+def delete_reset(session: Session, reset_id: UUID) -> None:
+    """It leads to nobody."""
+    session.execute(delete(PasswordReset).where(PasswordReset.id == reset_id))
+
+
+def delete_resets(session: Session, expired_before: datetime) -> None:
+    """They are of no use any more."""
+    session.execute(delete(PasswordReset).where(PasswordReset.expires < expired_before))
+
+
+def open_reset(session: Session, token_hash: str, now: datetime) -> Person | None:
+    """Whose password this link may set, while it may."""
+    return session.scalar(select(Person).join(PasswordReset, PasswordReset.person_id == Person.id).where(
+        PasswordReset.token_hash == token_hash, PasswordReset.used.is_(None), PasswordReset.expires > now,
+        Person.active))
+
+
+def use_reset(session: Session, token_hash: str, now: datetime) -> bool:
+    """Take the link; False where it was used or ran out."""
+    query = update(PasswordReset).where(PasswordReset.token_hash == token_hash, PasswordReset.used.is_(None),
+                                        PasswordReset.expires > now)
+    return _rows(session, query.values(used=now)) == 1
+
+
+def void_resets(session: Session, person_id: UUID, now: datetime) -> None:
+    """No other link to this person's password works."""
+    session.execute(update(PasswordReset).where(
+        PasswordReset.person_id == person_id, PasswordReset.used.is_(None)).values(used=now))
 
 
 def _rows(session: Session, query: Any) -> int:

@@ -40,7 +40,7 @@ from referral_dir.store.cases import (
     Hold,
 )
 from referral_dir.store.db import Base
-from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount, SignInFailure
+from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount
 from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure, OutboxMessage, UnusualPattern
 
 Condition = Callable[[datetime], ColumnElement[bool]]
@@ -49,8 +49,7 @@ LOCK_TIMEOUT = "10s"
 # Rows that simply end with time. For the two logs see `purge_rows`: their newest entry always stays.
 ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingProxyType({
     "sessions": ((LoginSession, lambda before: LoginSession.last_seen < before),),
-    "rate_counts": ((RateCount, lambda before: RateCount.window < before),
-                    (SignInFailure, lambda before: SignInFailure.at < before)),
+    "rate_counts": ((RateCount, lambda before: RateCount.window < before),),
     "messages": ((OutboxMessage, lambda before: OutboxMessage.created < before),),
     "password_resets": ((PasswordReset, lambda before: PasswordReset.expires < before),),
     "invitations": ((Invitation, lambda before: Invitation.expires < before),),

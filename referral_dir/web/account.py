@@ -2,14 +2,28 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 
 from referral_dir.desk import accounts
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.web.auth import HOME, PUBLIC, action, actor, begin, local_path, now, writing
+from referral_dir.store.db import reading
+from referral_dir.web.auth import (
+    HOME,
+    PUBLIC,
+    action,
+    actor,
+    begin,
+    begin_again,
+    edge,
+    is_pending,
+    local_path,
+    now,
+    second_step,
+    writing,
+)
 
 blueprint = Blueprint("account", __name__)
 # Signing in is for everyone; the other views declare actions that need a role.
@@ -20,28 +34,31 @@ GUARD = PUBLIC
 @action("account:sign_in")
 def sign_in() -> ResponseReturnValue:
     """The form."""
+    target = local_path(request.args.get("next"))
+    if is_pending():
+        return redirect(second_step(target))
     if current_user.is_authenticated:
         return redirect(url_for(HOME[actor().role]))
-    return render_template("account/sign_in.html", errors={}, form={}, next=local_path(request.args.get("next")))
+    return render_template("account/sign_in.html", errors={}, form={}, next=target)
 
 
 @blueprint.post("/sign-in")
 @action("account:sign_in")
 def sign_in_now() -> ResponseReturnValue:
     """Check the password; one answer for everything that is wrong."""
-    email, target = request.form.get("email", ""), local_path(request.form.get("next"))
-    try:
-        with writing() as db:
-            signed_in = accounts.sign_in(db, email, request.form.get("password", ""), now())
-    except accounts.SignInRefused as error:
-        with writing() as db:
-            accounts.sign_in_failed(db, email, now())
-        code = 429 if isinstance(error, accounts.TooManyFailures) else 422
-        return render_template("account/sign_in.html", errors={"email": str(error)}, form=request.form,
+    target, refused = local_path(request.form.get("next")), None
+    with writing() as db:
+        try:
+            signed_in = accounts.sign_in(db, request.form.get("email", ""), request.form.get("password", ""), now(),
+                                         address=request.remote_addr, factor_required=not edge().settings.demo)
+        except accounts.SignInRefused as error:
+            refused = error
+    if refused:
+        code = 429 if isinstance(refused, accounts.TooManyTries) else 422
+        return render_template("account/sign_in.html", errors={"email": str(refused)}, form=request.form,
                                next=target), code
     user = begin(signed_in)
-    login_user(user)
-    return redirect(target or url_for(HOME[user.actor.role]))
+    return redirect(second_step(target) if signed_in.pending else target or url_for(HOME[user.actor.role]))
 
 
 @blueprint.post("/sign-out")
@@ -57,21 +74,77 @@ def sign_out() -> ResponseReturnValue:
     return response
 
 
-@blueprint.route("/account", methods=["GET", "POST"])
-@action("account:change_password")
+@blueprint.get("/account")
+@action("account:read")
 def own() -> ResponseReturnValue:
-    """One's own account; change the password."""
+    """One's own account: its sessions, its password."""
+    return _own({}, 200)
+
+
+def _own(errors: dict[str, str], code: int) -> ResponseReturnValue:
+    with reading(edge().store) as db:
+        sessions = accounts.own_sessions(db, actor(), current_user.id, now())
+    return render_template("account/own.html", errors=errors, sessions=sessions), code
+
+
+@blueprint.post("/account")
+@action("account:change_password")
+def change_password() -> ResponseReturnValue:
+    """A new password; all other sessions end."""
     errors: dict[str, str] = {}
-    if request.method == "POST":
+    with writing() as db:
         try:
-            with writing() as db:
-                accounts.change_password(db, actor(), current_user.id, request.form.get("old", ""),
-                                         request.form.get("password", ""), now())
-            flash("Your password is changed, and your other sessions are ended.")
-            return redirect(url_for("account.own"))
+            token = accounts.change_password(db, actor(), current_user.id, request.form.get("old", ""),
+                                             request.form.get("password", ""), now())
         except Invalid as error:
             errors = error.errors
-    return render_template("account/own.html", errors=errors), 422 if errors else 200
+    if errors:
+        return _own(errors, 422)
+    begin_again(token)
+    flash("Your password is changed, and your other sessions are ended.")
+    return redirect(url_for("account.own"))
+
+
+@blueprint.post("/account/sessions/end")
+@action("account:sessions")
+def end_sessions() -> ResponseReturnValue:
+    """End one of one's own sessions, or all but this one."""
+    with writing() as db:
+        if "others" in request.form:
+            accounts.end_other_sessions(db, actor(), current_user.id, now())
+        else:
+            accounts.end_session(db, actor(), _session_id(), now())
+    flash("Ended.")
+    return redirect(url_for("account.own"))
+
+
+def _session_id() -> UUID:
+    try:
+        return UUID(request.form.get("session", ""))
+    except ValueError:
+        abort(404)
+
+
+@blueprint.route("/step-up", methods=["GET", "POST"])
+@action("account:step_up")
+def step_up() -> ResponseReturnValue:
+    """Show anew who one is, before something that an unlocked phone in the wrong hand must not be able to do."""
+    target = local_path(request.values.get("next"))
+    with reading(edge().store) as db:
+        by_factor = accounts.has_second_factor(db, actor().person_id)
+    if by_factor:
+        return redirect(second_step(target))
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        with writing() as db:
+            try:
+                token = accounts.step_up(db, actor(), current_user.id, request.form.get("password", ""), now())
+            except Invalid as error:
+                errors = error.errors
+        if not errors:
+            user = begin_again(token)
+            return redirect(target or url_for(HOME[user.actor.role]))
+    return render_template("account/step_up.html", errors=errors, next=target), 422 if errors else 200
 
 
 @blueprint.get("/waiting/<uuid:handoff_id>")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import LoginManager, UserMixin, current_user, login_user
 
-from referral_dir.desk import accounts
+from referral_dir.desk import accounts, passwords
 from referral_dir.desk.find import Indexes
 from referral_dir.domain.access import ACTIONS, Actor, allowed
 from referral_dir.domain.vocabulary import Role
@@ -31,6 +32,10 @@ HOME: Final = {
     Role.OVERSEER: "oversight.trail", Role.ADMINISTRATOR: "administration.people",
 }
 
+# Where someone goes who has shown a password and must still show a second factor.
+SECOND_FACTOR: Final = "/sign-in/second"
+PENDING_MAY: Final = frozenset({"account:sign_out", "account:second_factor"})
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -44,8 +49,16 @@ class Edge:
 class User(UserMixin):  # type: ignore[misc]
     """A signed-in person, for Flask-Login. Its id is the session's token, so that a session can be ended."""
 
-    def __init__(self, actor: Actor, token: str, email: str) -> None:
-        self.id, self.actor, self.email = token, actor, email
+    def __init__(self, actor: Actor, token: str, email: str, pending: bool, has_factor: bool,
+                 stepped_up: datetime | None) -> None:
+        self.id, self.actor, self.email, self.pending, self.stepped_up = token, actor, email, pending, stepped_up
+        # Known only while pending: it decides whether a first factor may be set up.
+        self.has_factor = has_factor
+
+    @property
+    def is_authenticated(self) -> bool:
+        """False while the session is pending: what forgets to ask about that lets nobody in."""
+        return not self.pending
 
 
 def edge() -> Edge:
@@ -78,18 +91,39 @@ def actor_or_none() -> Actor | None:
     return current_user.actor if current_user.is_authenticated else None
 
 
-def action(name: str) -> Callable[[View], View]:
-    """Declare what a view does; whoever may not do it gets 403."""
-    roles = ACTIONS[name]
+def is_pending() -> bool:
+    """Whether a password was shown, and nothing more yet."""
+    return isinstance(current_user._get_current_object(), User) and current_user.pending
+
+
+def may(name: str) -> bool:
+    """Whether whoever asks may do the action. While pending: only what leads to a second factor, or out.
+
+    Whoever has a second factor must show it before they can add another.
+    """
+    if not ACTIONS[name] or current_user.is_authenticated:
+        return allowed(current_user.actor.role if current_user.is_authenticated else None, name)
+    return is_pending() and (name in PENDING_MAY or (name == "account:factors" and not current_user.has_factor))
+
+
+def action(name: str, *, step_up: bool = False) -> Callable[[View], View]:
+    """Declare what a view does; whoever may not do it gets 403.
+
+    With `step_up` its user must have shown anew who they are, in the last ten minutes.
+    """
+    assert name in ACTIONS, name
 
     def declare(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            if roles and not (current_user.is_authenticated and allowed(current_user.actor.role, name)):
-                abort(403)
+            if not may(name):
+                return abort(403) if current_user.is_authenticated else _sign_in_first()
+            if step_up and current_user.is_authenticated and accounts.needs_step_up(current_user.stepped_up, now()):
+                return redirect(url_for("account.step_up", next=_page_of_the_form()))
             return view(*args, **kwargs)
 
         checked.action = name  # type: ignore[attr-defined]
+        checked.step_up = step_up  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
 
     return declare
@@ -101,14 +135,20 @@ def guard(roles: Guard) -> Callable[[], Any]:
         if roles is None:
             return None
         if not current_user.is_authenticated:
-            # Only where to go on is kept, never what was typed.
-            target = request.path if request.method == "GET" else None
-            return redirect(url_for("account.sign_in", next=target))
+            view = current_app.view_functions[request.endpoint or ""]
+            # A pending session may go on to the few views that lead to its second factor.
+            return None if is_pending() and may(getattr(view, "action", "")) else _sign_in_first()
         if current_user.actor.role not in roles:
             abort(403)
         return None
 
     return check
+
+
+def _sign_in_first() -> Any:
+    # Only where to go on is kept, never what was typed.
+    target = request.path if request.method == "GET" else None
+    return redirect(second_step(target) if is_pending() else url_for("account.sign_in", next=target))
 
 
 def local_path(target: str | None) -> str | None:
@@ -118,27 +158,57 @@ def local_path(target: str | None) -> str | None:
     return target if target.isprintable() else None
 
 
+def _page_of_the_form() -> str:
+    """Where to go on after stepping up: this page; for a form the page that it is on, or the first one."""
+    adapter = current_app.create_url_adapter(request)
+    if request.method == "GET" or (adapter is not None and adapter.test(request.path, method="GET")):
+        return request.path
+    return local_path(request.form.get("back")) or url_for(HOME[current_user.actor.role])
+
+
+def second_step(target: str | None = None) -> str:
+    """The page of the second factor, and from there on to `target`; who has none yet sets it up there."""
+    return SECOND_FACTOR + (f"?{urlencode({'next': target})}" if target else "")
+
+
 def begin(signed_in: accounts.SignedIn) -> User:
     """A new session for someone who has just signed in; nothing of an older one is kept."""
+    return _carry(signed_in.token)
+
+
+def begin_again(token: str) -> User:
+    """The session goes on under a new token; the cookie with the old one is worth nothing."""
+    return _carry(token)
+
+
+def _carry(token: str) -> User:
     session.clear()
-    return User(accounts.actor_of(signed_in.person), signed_in.token, signed_in.person.email)
+    user = _load(edge().store, token)
+    assert user is not None
+    login_user(user)
+    return user
+
+
+def _load(store: Store, token: str) -> User | None:
+    with reading(store) as db:
+        found = accounts.person_for_token(db, token, now())
+        if found is None:
+            return None
+        login, person, due = found
+        has_factor = login.pending and accounts.has_second_factor(db, person.id)
+        user = User(accounts.actor_of(person), token, person.email, login.pending, has_factor, login.stepped_up)
+    if due:
+        with transaction(store) as db:
+            accounts.mark_seen(db, token, now())
+    return user
 
 
 def install(app: Flask) -> None:
     """Flask-Login with sessions that live on the server."""
     manager = LoginManager(app)
     manager.session_protection = None
+    passwords.nobody()
 
     @manager.user_loader  # type: ignore[untyped-decorator]
     def load(token: str) -> User | None:
-        store = app.extensions["referral_dir"].store
-        with reading(store) as session:
-            found = accounts.person_for_token(session, token, now())
-            if found is None:
-                return None
-            person, due = found
-            user = User(accounts.actor_of(person), token, person.email)
-        if due:
-            with transaction(store) as session:
-                accounts.mark_seen(session, token, now())
-        return user
+        return _load(app.extensions["referral_dir"].store, token)

@@ -96,5 +96,7 @@ def audit_refusal(why: str) -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     action = getattr(view, "action", None)
     if who is not None and action:
-        subject = next((f"{key.removesuffix('_id')}:{value}" for key, value in (request.view_args or {}).items()), None)
+        # Ids alone: what else stands in an address may be a token, and of any length.
+        subject = next((f"{key.removesuffix('_id')}:{value}" for key, value in (request.view_args or {}).items()
+                        if key.endswith("_id")), None)
         budgets.refused(edge().store, who, action, now(), subject=subject, why=why, reference=reference())

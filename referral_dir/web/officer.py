@@ -235,7 +235,7 @@ def find_for_case(case_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.get("/case/<uuid:case_id>/own-copy")
-@action("case:own_copy")
+@action("case:own_copy", step_up=True)
 def own_copy(case_id: UUID) -> ResponseReturnValue:
     """All that is held about the person, for the person: to print, or as JSON."""
     with writing() as session:

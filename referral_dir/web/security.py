@@ -39,6 +39,8 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         # Lax, not Strict: the link in an e-mail must find the person signed in.
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_PATH="/", WTF_CSRF_TIME_LIMIT=None,
+        # We send no referrer, so none comes back; Origin and Sec-Fetch-Site are looked at instead.
+        WTF_CSRF_SSL_STRICT=False,
         MAX_CONTENT_LENGTH=config.LARGEST_BODY, MAX_FORM_MEMORY_SIZE=config.LARGEST_BODY, MAX_FORM_PARTS=FORM_PARTS,
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000)
     # First of all: a form that is sent again by Back must not be answered by a refusal that looks like this site.

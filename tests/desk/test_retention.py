@@ -25,7 +25,7 @@ from referral_dir.store import ledger, retention_queries
 from referral_dir.store.cases import BreakGlass, Case, CaseField, CaseKey, Consent, Disclosure, Handoff
 from referral_dir.store.crypto import seal
 from referral_dir.store.db import Base, Store, make_engine, reading, transaction
-from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount, SignInFailure
+from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount
 from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure, OutboxMessage, UnusualPattern
 from tests import cast as people
 from tests.cast import NOW
@@ -191,7 +191,7 @@ def test_what_only_ends_with_time_goes_and_the_newest_numbers_stay(kept: Store) 
     with transaction(kept) as session:
         session.add_all([
             LoginSession(token_hash="a" * 64, person_id=person, created=NOW, last_seen=NOW),
-            RateCount(key="k", window=NOW, count=1), SignInFailure(key="k", at=NOW),
+            RateCount(key="k", window=NOW, count=1),
             PasswordReset(token_hash="b" * 64, person_id=person, created=NOW, expires=NOW),
             Invitation(person_id=person, invited_by_id=cast.adam.person_id, created=NOW, expires=NOW),
             UnusualPattern(person_id=person, kind="x", at=NOW, details={})])
@@ -205,7 +205,6 @@ def test_what_only_ends_with_time_goes_and_the_newest_numbers_stay(kept: Store) 
             assert retention.due(session, NOW + RULES[kind].period + minute)[kind] > 0, f"{kind} does not end"
     retention.purge(kept, NOW + RULES["unusual_patterns"].period + minute)
     assert [kind for kind, table in ends.items() if count(kept, table)] == []
-    assert count(kept, SignInFailure) == 0
     with reading(kept) as session:
         assert session.scalars(select(ChangeLog.sequence)).all() == [904], "numbers never begin again"
 

@@ -29,6 +29,7 @@ def paths(world: World, known: bool) -> list[tuple[str, str, set[str], str]]:
             continue
         values = {a: (ids[a] if known else uuid4()) for a in rule.arguments if a in ids}
         values |= {"country": "US"} if "country" in rule.arguments else {}
+        values |= {name: uuid4() for name in ("passkey_id", "invitation_id", "token") if name in rule.arguments}
         for step in ["withdraw"] if "consent/" in rule.rule and "step" in rule.arguments else \
                 ["accept"] if "handoff/" in rule.rule and "step" in rule.arguments else \
                 ["lock"] if "step" in rule.arguments else [None]:

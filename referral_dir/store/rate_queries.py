@@ -1,0 +1,47 @@
+"""Counts within windows of time: each is one upsert, so that no two processes lose each other's."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from referral_dir.store.people import RateCount
+
+PRUNED_AT_ONCE = 100
+
+
+def count_once_more(session: Session, key: str, window: datetime) -> int:
+    """Add one; the new count."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    query = insert(RateCount).values(key=key, window=window, count=1)
+    query = query.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateCount.count + 1})
+    return session.scalar(query.returning(RateCount.count)) or 1
+
+
+def counted(session: Session, keys: Sequence[str], windows: Sequence[datetime]) -> dict[tuple[str, datetime], int]:
+    """The counts of these keys in these windows; what is missing was never counted."""
+    query = select(RateCount.key, RateCount.window, RateCount.count)
+    rows = session.execute(query.where(RateCount.key.in_(keys), RateCount.window.in_(windows)))
+    return {(key, window): count for key, window, count in rows}
+
+
+def take_back(session: Session, key: str, window: datetime) -> None:
+    """One less, where there is one."""
+    session.execute(update(RateCount).where(RateCount.key == key, RateCount.window == window, RateCount.count > 0)
+                    .values(count=RateCount.count - 1))
+
+
+def forget(session: Session, key: str) -> None:
+    """Nothing was counted."""
+    session.execute(delete(RateCount).where(RateCount.key == key))
+
+
+def prune(session: Session, before: datetime) -> None:
+    """Remove some of the windows that began before; what another transaction is at is left to it."""
+    old = (select(RateCount.key, RateCount.window).where(RateCount.window < before)
+           .limit(PRUNED_AT_ONCE).with_for_update(skip_locked=True))
+    rows = session.execute(old).all()
+    if rows:
+        session.execute(delete(RateCount).where(tuple_(RateCount.key, RateCount.window).in_(rows)))
