@@ -26,8 +26,8 @@ from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.index import feed
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
 from referral_dir.interop.report import FORMATS, ImportReport
-from referral_dir.store import people_queries
-from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store import people_queries, roles
+from referral_dir.store.db import Store, make_engine, reading, transaction
 
 if TYPE_CHECKING:
     from referral_dir.geocoder import PublicGeocoder
@@ -282,7 +282,7 @@ def deliver() -> None:
 
 def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
     """One round: expiries first, so that nothing is announced that has just ended."""
-    with transaction(store) as session:
+    with transaction(store, system="deliver") as session:
         expire_due(session, _now())
     with transaction(store) as session:
         resets.prepare(session, _now())
@@ -347,6 +347,25 @@ def audit_head(output: Path | None) -> None:
             click.echo(f"head of entry {signed.head.sequence} written to {output}; public key {signed.public_key}")
         else:
             click.echo(signed.to_json())
+
+
+@main.group("database")
+def database_group() -> None:
+    """The database."""
+
+
+@database_group.command("roles")
+@click.option("--role", default=roles.APPLICATION_ROLE, show_default=True, help="made if it is not there")
+def database_roles(role: str) -> None:
+    """Give the server's own PostgreSQL role what it needs and no more. Run as the owner, after every `init`."""
+    with _clear_errors():
+        settings = config.load_settings()
+        engine = make_engine(settings.database_url)
+        try:
+            roles.grant_application_role(engine, role)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{role} is ready. Set its password (psql: \\password {role}) and let the server sign in with it.")
 
 
 @main.group("user")

@@ -22,11 +22,11 @@ def purge(dry_run: bool, reference: str | None) -> None:
         if reference:
             if dry_run:
                 raise click.UsageError("--case and --dry-run do not go together")
-            with transaction(store) as session:
+            with transaction(store, system="retention") as session:
                 retention.erase_on_request(session, reference, this_moment())
             click.echo("Erased. The proof is kept: a hash of the reference, the day, and that it was asked for.")
         elif dry_run:
-            with reading(store) as session:
+            with reading(store, system="retention") as session:
                 _print_counts(retention.due(session, this_moment()))
             click.echo("(dry run: nothing was changed)")
             return

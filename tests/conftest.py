@@ -17,6 +17,7 @@ import config
 from referral_dir.desk import passwords
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
+from referral_dir.store.roles import APPLICATION_ROLE, grant_application_role
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -117,6 +118,18 @@ def postgres_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def app_store(postgres_store: Store) -> Iterator[Store]:
+    """`postgres_store` as the server has it: as a role that is neither owner nor superuser."""
+    grant_application_role(postgres_store.engine)
+    with postgres_store.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER ROLE {APPLICATION_ROLE} PASSWORD 'invented-for-tests'")
+    url = postgres_store.engine.url.set(username=APPLICATION_ROLE, password="invented-for-tests")
+    engine = make_engine(url.render_as_string(hide_password=False))
+    yield Store(engine, KEYS)
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -17,6 +17,7 @@ from referral_dir.store.crypto import KeyRing, SealError, unseal
 from referral_dir.store.db import Store, reading, transaction
 from tests import cast as people
 from tests.cast import NOW
+from tests.tampering import drop_guards
 
 
 class World:
@@ -28,6 +29,7 @@ class World:
             "REFERRAL_DIR_INSTANCE": str(folder / "instance"),
             "REFERRAL_DIR_LEDGER": str(folder / "elsewhere" / "ledger"),
             "REFERRAL_DIR_SECRET_KEY": "s" * 40, "REFERRAL_DIR_BASE_URL": "https://directory.example",
+            "REFERRAL_DIR_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
             "REFERRAL_DIR_MASTER_KEYS": "test1:" + base64.b64encode(b"k" * 32).decode()}
         (folder / "elsewhere").mkdir()
         self.run("init")
@@ -151,6 +153,8 @@ def test_the_pages_do_not_open_either_before_what_had_ended_is_ended_again(world
     with transaction(store) as session:
         consents.withdraw(session, world.cast.olga, world.consent, how="told_officer", now=NOW)
     with store.engine.begin() as connection:
+        drop_guards(connection, "consent")
+        drop_guards(connection, "audit_entry")
         connection.exec_driver_sql("UPDATE consent SET state = 'active'")
         connection.exec_driver_sql("DELETE FROM audit_entry WHERE sequence = (SELECT max(sequence) FROM audit_entry)")
     create_app(settings, store)

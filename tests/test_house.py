@@ -77,6 +77,31 @@ def test_nobody_but_the_store_writes_sql() -> None:
     assert outside == []
 
 
+ABOUT_CASES = {"Case", "Consent", "Handoff", "BreakGlass", "Disclosure"}
+
+
+def unasked(tree: ast.AST) -> list[str]:
+    """Queries on cases that look at the organization without asking whether the case exists for the actor."""
+    found = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        inside = list(ast.walk(function))
+        names = {node.id for node in inside if isinstance(node, ast.Name)}
+        arguments = {argument.arg for argument in [*function.args.args, *function.args.kwonlyargs]}
+        scoped = "organization_id" in arguments or any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) == "actor.organization_id" for node in inside)
+        if scoped and names & ABOUT_CASES and not names & {"visible", "_asked_by", "_sent_to"}:
+            found.append(function.name)
+    return found
+
+
+def test_a_query_that_is_scoped_to_an_organization_asks_whether_the_case_is_visible() -> None:
+    forgetful = "def f(session, actor): return select(Case).where(Case.organization_id == actor.organization_id)"
+    assert unasked(ast.parse(forgetful)) == ["f"]
+    # This one names the recipient of records, of a case that was loaded for the actor before.
+    found = {name for room, _, tree in modules() if room == "store" for name in unasked(tree)} - {"lock_consents_for"}
+    assert found == set(), "take the actor, and ask exclusion_queries.visible"
+
+
 def test_blueprints_never_import_each_other() -> None:
     names = {module.__name__.rpartition(".")[2] for module in _audiences()}
     crossed = [f"{path.name}: {module} {imported}" for room, path, tree in modules()

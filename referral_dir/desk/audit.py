@@ -10,7 +10,7 @@ from uuid import UUID
 from referral_dir.desk.spreadsheets import csv_text
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid
-from referral_dir.store import audit_queries, people_queries, records
+from referral_dir.store import audit_queries, exclusion_queries, people_queries, records
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -70,7 +70,7 @@ class Wanted:
 def trail(session: "Session", actor: Actor, now: datetime, wanted: Wanted, *, before: int | None = None) -> Trail:
     """The trail, filtered. Reading it is itself audited. Raises Invalid where no case has the reference."""
     require(actor, "audit:read")
-    rows, total = audit_queries.audit_page(session, _filter(session, wanted), before=before, limit=PAGE_SIZE + 1)
+    rows, total = audit_queries.audit_page(session, _filter(session, actor, wanted), before=before, limit=PAGE_SIZE + 1)
     _note(session, actor, "audit:read", now, wanted)
     return Trail(tuple(map(_entry, rows[:PAGE_SIZE])), rows[PAGE_SIZE - 1][0].sequence if len(rows) > PAGE_SIZE
                  else None, total)
@@ -94,13 +94,13 @@ def access(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> l
     require(actor, "audit:read")
     _note(session, actor, "audit:read", now, wanted)
     return [Access(person or "—", organization or "—", *rest)
-            for person, organization, *rest in audit_queries.access_counts(session, _filter(session, wanted))]
+            for person, organization, *rest in audit_queries.access_counts(session, _filter(session, actor, wanted))]
 
 
 def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> str:
     """The filtered trail as CSV, newest first. Raises Invalid where there is more than can be taken at once."""
     require(actor, "audit:export")
-    rows, total = audit_queries.audit_page(session, _filter(session, wanted), before=None, limit=EXPORTED)
+    rows, total = audit_queries.audit_page(session, _filter(session, actor, wanted), before=None, limit=EXPORTED)
     if total > EXPORTED:
         raise Invalid({"case": f"{total} entries are more than {EXPORTED}: choose fewer"})
     _note(session, actor, "audit:export", now, wanted)
@@ -110,14 +110,15 @@ def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> s
          json.dumps(e.details, sort_keys=True), e.hash) for e, person, organization in rows))
 
 
-def _filter(session: "Session", wanted: Wanted) -> audit_queries.AuditFilter:
+def _filter(session: "Session", actor: Actor, wanted: Wanted) -> audit_queries.AuditFilter:
+    hidden = exclusion_queries.hidden_subjects(session, actor)
     subjects: tuple[str, ...] | None = (wanted.subject,) if wanted.subject else None
     if wanted.case:
         reference = wanted.case.replace("-", "").replace(" ", "").upper()
         subjects = audit_queries.subjects_of_case(session, reference) if len(reference) >= SHORTEST_REFERENCE else ()
-        if not subjects:
+        if not subjects or not hidden.isdisjoint(subjects):
             raise Invalid({"case": "no case has this reference: write at least its first eight letters and digits"})
-    return audit_queries.AuditFilter(wanted.action, wanted.outcome, subjects, wanted.person_id,
+    return audit_queries.AuditFilter(hidden, wanted.action, wanted.outcome, subjects, wanted.person_id,
                                      wanted.organization_id)
 
 
@@ -143,14 +144,15 @@ class Choices:
     kinds: list[tuple[str, str]]
 
 
-def kinds(session: "Session") -> list[str]:
-    """The kinds of act that the trail holds."""
-    return list(audit_queries.actions_seen(session))
+def kinds(session: "Session", actor: Actor) -> list[str]:
+    """The kinds of act that the trail holds, as far as the actor may know."""
+    require(actor, "audit:read")
+    return list(audit_queries.actions_seen(session, exclusion_queries.hidden_subjects(session, actor)))
 
 
-def choices(session: "Session") -> Choices:
+def choices(session: "Session", actor: Actor) -> Choices:
     """Everyone who is or was here, their organizations, and the kinds of act."""
     rows = people_queries.everyone(session)
     organizations = {person.organization_id: name for person, name in rows}
     return Choices([(person.id, f"{person.name}, {name}") for person, name in rows], list(organizations.items()),
-                   [(kind, kind) for kind in kinds(session)])
+                   [(kind, kind) for kind in kinds(session, actor)])

@@ -15,7 +15,7 @@ from referral_dir.domain.need import Area, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
 from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Purpose, Reason
-from referral_dir.store import audit_queries, case_queries, crypto
+from referral_dir.store import audit_queries, case_queries, crypto, exclusion_queries
 from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, Disclosure, Handoff
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> 
 def my_cases(session: "Session", actor: Actor, *, closed: bool = False) -> Sequence[Case]:
     """The cases of the actor's organization, newest first."""
     require(actor, "case:read")
-    return case_queries.cases_of(session, actor.organization_id, closed=closed)
+    return case_queries.cases_of(session, actor, closed=closed)
 
 
 def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime, *,
@@ -163,7 +163,7 @@ def close_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) -
 
 def own_case(session: "Session", actor: Actor, case_id: UUID) -> Case:
     """The case, if the actor's organization owns it. Raises NotFound."""
-    case = case_queries.find_case(session, case_id, actor.organization_id)
+    case = case_queries.find_case(session, case_id, actor)
     if case is None:
         raise NotFound("no such case")
     return case
@@ -210,10 +210,11 @@ def open_meeting_point(session: "Session", case: Case, handoff: Handoff) -> str:
 
 
 def need_of(session: "Session", case: Case, *, radius_km: float = 50.0) -> Need:
-    """What to match for this case: also who has said no to it, and whose organization has a conflict of interest."""
+    """What to match for this case: also who has said no to it, and who has a conflict of interest."""
     answers = case_queries.declined_of_case(session, case.id)
     conflicts = {organization_id for _, organization_id, declined in answers
                  if declined.reason is Reason.CONFLICT_OF_INTEREST}
+    conflicts |= exclusion_queries.excluded_organizations(session, case.id)
     return Need(
         needs={code: expand(code) for code in case.needs},
         place=Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude),

@@ -11,7 +11,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.notices import notice
 from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, Party, Reason
-from referral_dir.store import case_queries
+from referral_dir.store import case_queries, exclusion_queries
 from referral_dir.store.cases import Case, Consent, ConsentEvent, ConsentNotice
 from referral_dir.store.directory import Organization, Service
 
@@ -23,10 +23,12 @@ def draft(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, fie
           now: datetime) -> Consent:
     """Begin a record for one case and the organization that runs the service. Raises NotFound, Invalid."""
     require(actor, "consent:record")
-    case = case_queries.find_case(session, case_id, actor.organization_id)
+    case = case_queries.find_case(session, case_id, actor)
     service = session.get(Service, service_id)
     if case is None or case.closed is not None or service is None or service.status != "active":
         raise NotFound("no such case or service")
+    if service.organization_id in exclusion_queries.excluded_organizations(session, case.id):
+        raise Invalid({"service": "its organization must never see this case: choose another"})
     rules.check_terms(fields, days)
     row = Consent(
         case_id=case.id, recipient_organization_id=service.organization_id, purpose=rules.PURPOSE_REFERRAL,
@@ -115,7 +117,7 @@ def end_handoffs(session: "Session", actor: Actor | None, consent_id: UUID, reas
 
 def _own(session: "Session", actor: Actor, consent_id: UUID) -> Consent:
     require(actor, "consent:record")
-    row = case_queries.find_consent(session, consent_id, actor.organization_id, lock=True)
+    row = case_queries.find_consent(session, consent_id, actor, lock=True)
     if row is None:
         raise NotFound("no such consent record")
     return row
@@ -141,7 +143,7 @@ def _note(session: "Session", actor: Actor | None, row: Consent, state: ConsentS
 def read(session: "Session", actor: Actor, consent_id: UUID, now: datetime) -> tuple[Consent, Case, str]:
     """The record, its case, and the recipient's name. Raises NotFound."""
     require(actor, "consent:record")
-    row = case_queries.find_consent(session, consent_id, actor.organization_id, lock=False)
+    row = case_queries.find_consent(session, consent_id, actor, lock=False)
     if row is None:
         raise NotFound("no such consent record")
     audit.record(session, actor, "consent:read", now, subject=f"consent:{row.id}", purpose=row.purpose)

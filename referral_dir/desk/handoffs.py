@@ -27,7 +27,7 @@ from referral_dir.domain.interpreting import choose_interpreters, is_safe
 from referral_dir.domain.need import Need
 from referral_dir.domain.reference import short
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
-from referral_dir.store import candidates, case_queries, records
+from referral_dir.store import candidates, case_queries, records, tenancy
 from referral_dir.store.cases import Case, Consent, Disclosure, Handoff, HandoffEvent, Hold
 from referral_dir.store.directory import Organization, Service, ServiceCapacity
 
@@ -116,15 +116,18 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
     if len(meeting_point) > MAXIMUM_MEETING_POINT:
         raise Invalid({"meeting_point": f"at most {MAXIMUM_MEETING_POINT} characters"})
     _check_consent(session, handoff, now)
-    others = case_queries.open_handoffs(session, case_id=case.id)
+    # The others were sent to other organizations, which the actor may know nothing of.
+    with tenancy.elevated(session, "accepted_elsewhere"):
+        others = case_queries.open_handoffs(session, case_id=case.id)
     sealed = seal_meeting_point(session, case, handoff.id, meeting_point.strip())
     ending.move(session, actor, handoff, HandoffAction.ACCEPT, Party.RECIPIENT, now, answered=now,
                 meeting_point=sealed)
     _occupy(session, handoff, case.household)
-    for other in others:
-        if other.id != handoff.id and set(other.needs) & set(handoff.needs) and \
-                HandoffState(other.state) not in rules.UNDER_WAY:
-            ending.cancel(session, None, other, Reason.ACCEPTED_ELSEWHERE, Party.SYSTEM, now)
+    with tenancy.elevated(session, "accepted_elsewhere"):
+        for other in others:
+            if other.id != handoff.id and set(other.needs) & set(handoff.needs) and \
+                    HandoffState(other.state) not in rules.UNDER_WAY:
+                ending.cancel(session, None, other, Reason.ACCEPTED_ELSEWHERE, Party.SYSTEM, now)
     notify.tell_requester(session, "handoff_answered", handoff, now)
     return handoff
 
@@ -152,10 +155,10 @@ def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason | 
     """Either party ends an open handoff. Raises NotFound, WrongState, Invalid."""
     require(actor, "handoff:cancel")
     party = Party.REQUESTER
-    handoff = case_queries.handoff_of_requester(session, handoff_id, actor.organization_id)
+    handoff = case_queries.handoff_of_requester(session, handoff_id, actor)
     if handoff is None:
         party = Party.RECIPIENT
-        handoff = case_queries.handoff_of_recipient(session, handoff_id, actor.organization_id)
+        handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None:
         raise NotFound("no such handoff")
     if reason is None or reason in rules.AUTOMATIC:
@@ -170,13 +173,13 @@ def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason | 
 def incoming(session: "Session", actor: Actor) -> Sequence[Listed]:
     """What was sent to the actor's organization, soonest answer first."""
     require(actor, "handoff:receive")
-    return _list(session, case_queries.handoffs_to(session, actor.organization_id), other="requester")
+    return _list(session, case_queries.handoffs_to(session, actor), other="requester")
 
 
 def outgoing(session: "Session", actor: Actor) -> Sequence[Listed]:
     """What the actor's organization asked for, newest first."""
     require(actor, "handoff:read")
-    return _list(session, case_queries.handoffs_from(session, actor.organization_id), other="recipient")
+    return _list(session, case_queries.handoffs_from(session, actor), other="recipient")
 
 
 def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
@@ -187,6 +190,8 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
     budgets.spend(session, actor, "handoff:receive", now)
     row = _locked_consent(session, handoff)
+    if case_queries.handoff_of_recipient(session, handoff_id, actor) is None:
+        raise NotFound("no such handoff")  # they were named meanwhile as someone who must never see the case
     open_now = HandoffState(handoff.state) in rules.OPEN
     allowed = open_now and row is not None and consent.is_active(case_queries.as_consent(row), now)
     shown: dict[str, str] = {}
@@ -202,7 +207,7 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
 def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
     """A handoff as the organization that asked for it sees it; the meeting point while it is under way."""
     require(actor, "handoff:read")
-    handoff = case_queries.handoff_of_requester(session, handoff_id, actor.organization_id)
+    handoff = case_queries.handoff_of_requester(session, handoff_id, actor)
     if handoff is None:
         raise NotFound("no such handoff")
     case = session.get_one(Case, handoff.case_id)
@@ -254,7 +259,7 @@ def _received(session: "Session", actor: Actor, handoff_id: UUID,
               action: str = "handoff:answer") -> tuple[Handoff, Case]:
     """The handoff, if it was sent to the actor's organization, and its case."""
     require(actor, action)
-    handoff = case_queries.handoff_of_recipient(session, handoff_id, actor.organization_id)
+    handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None:
         raise NotFound("no such handoff")
     if action == "handoff:answer":

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from referral_dir.domain.consent import is_active
-from referral_dir.store import case_queries, invitation_queries, outbox, people_queries
+from referral_dir.store import case_queries, exclusion_queries, invitation_queries, outbox, people_queries
+from referral_dir.store.cases import Handoff
 from referral_dir.store.crypto import SealError
 from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.people import Person
 from referral_dir.store.records import OutboxMessage
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-    from referral_dir.store.cases import Handoff
 
 # The whole text that leaves the house. It names no person, no need, no place and no organization.
 SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
@@ -107,7 +107,7 @@ def cancel(session: "Session", handoff_id: UUID) -> None:
 def deliver(store: Store, mailer: Mailer, now: datetime, send: Send | None = None) -> Delivered:
     """Send what is due: claim, check consent once more, send, note. Several may run side by side."""
     counts = dict.fromkeys(("sent", "retried", "cancelled", "failed"), 0)
-    with reading(store) as session:
+    with reading(store, system="deliver") as session:
         due = list(outbox.due_messages(session, now, BATCH))
     for message_id in due:
         mail = _claim(store, mailer, message_id, now)
@@ -125,14 +125,15 @@ def _queue(session: "Session", kind: str, handoff: "Handoff", person_id: UUID, n
 
 def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> EmailMessage | None:
     """The mail to send, or None where it was cancelled, another has it, or consent no longer covers it."""
-    with transaction(store) as session:
+    with transaction(store, system="deliver") as session:
         if not outbox.claim_message(session, message_id, now, now + LEASE):
             return None
         message = session.get_one(OutboxMessage, message_id)
         person = (invitation_queries.invited(session, message.person_id, now) if message.kind == "invitation"
                   else people_queries.active_person(session, message.person_id))
         path = _path(session, message)
-        if person is None or path is None or not _still_consented(session, message, now):
+        if person is None or path is None or _conflicted(session, message, person) \
+                or not _still_consented(session, message, now):
             outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None, link=None)
             return None
         return compose(message, person.email, mailer, path)
@@ -148,6 +149,13 @@ def _path(session: "Session", message: OutboxMessage) -> str | None:
     except SealError:
         return None
     return path.decode()
+
+
+def _conflicted(session: "Session", message: OutboxMessage, person: Person) -> bool:
+    """Whether the case was closed to this person: checked when it is sent, so that a later word counts too."""
+    handoff = session.get(Handoff, message.handoff_id) if message.handoff_id else None
+    return handoff is not None and bool(exclusion_queries.excluded_people(
+        session, handoff.case_id, [(person.id, person.organization_id)]))
 
 
 def _still_consented(session: "Session", message: OutboxMessage, now: datetime) -> bool:
@@ -175,7 +183,7 @@ def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, sen
         send(mail)
     except (OSError, smtplib.SMTPException) as error:
         return _retry(store, message_id, type(error).__name__, now)
-    with transaction(store) as session:
+    with transaction(store, system="deliver") as session:
         outbox.move_message(session, message_id, "sending", state="sent", sent=now, claimed_until=None, error=None,
                             link=None)
     return "sent"
@@ -183,7 +191,7 @@ def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, sen
 
 def _retry(store: Store, message_id: UUID, error: str, now: datetime) -> str:
     """Put it back with a growing delay; after the last attempt it stays as failed, for a person to see."""
-    with transaction(store) as session:
+    with transaction(store, system="deliver") as session:
         message = session.get(OutboxMessage, message_id)
         if message is None:  # erased with its case while the mail server was asked
             return "cancelled"

@@ -36,17 +36,17 @@ def purge(store: Store, now: datetime) -> dict[str, int]:
     """Erase what has ended. Returns how much of each kind; nothing more happens when it is run again."""
     done: dict[str, int] = {}
     for kind, step in _CASE_STEPS.items():
-        with reading(store) as session:
+        with reading(store, system="retention") as session:
             found = _due_cases(session, kind, now)
         for case_id in found:
-            with transaction(store) as session:
+            with transaction(store, system="retention") as session:
                 case = retention_queries.lock_case(session, case_id)
                 if case is not None and _due_cases(session, kind, now, case_id):
                     step(session, case, kind, now)
                     done[kind] = done.get(kind, 0) + 1
     for kind in retention_queries.ENDED:
         done[kind] = _purge_kind(store, kind, now)
-    with transaction(store) as session:
+    with transaction(store, system="retention") as session:
         done["audit_entries"] = retention_queries.cut_audit(session, ended_before("audit_entries", now))
         _note_purge(session, "audit_entries", done["audit_entries"], now)
     return {kind: done.get(kind, 0) for kind in RULES if kind in done or kind in _CASE_STEPS}
@@ -103,7 +103,7 @@ def _due_cases(session: "Session", kind: str, now: datetime, only: UUID | None =
 def _purge_kind(store: Store, kind: str, now: datetime) -> int:
     total = 0
     while True:
-        with transaction(store) as session:
+        with transaction(store, system="retention") as session:
             gone = retention_queries.purge_rows(session, kind, ended_before(kind, now), BATCH)
             _note_purge(session, kind, gone, now)
         total += gone
@@ -138,10 +138,10 @@ def catch_up(store: Store, now: datetime) -> Replayed:
     ledger.prepare(store.ledger)
     if not store.ledger.exists():
         return _begin(store, now)
-    with reading(store) as session:
+    with reading(store, system="retention") as session:
         if ledger.agrees(session, store.ledger):
             return Replayed()
-    with transaction(store) as session:
+    with transaction(store, system="retention") as session:
         # Behind whoever is between writing a line and committing.
         records.lock_logs(session)
         if ledger.agrees(session, store.ledger):
@@ -160,12 +160,12 @@ def replay(store: Store, now: datetime) -> Replayed:
     cases = _again(quiet, {UUID(line.case) for line in lines if line.kind == ledger.ERASED and line.case}, erase, now)
     ended = {UUID(line.record): line.kind for line in lines
              if line.record and line.kind in (ledger.WITHDRAWN, ledger.SUPERSEDED)}
-    with reading(quiet) as session:
+    with reading(quiet, system="retention") as session:
         standing = retention_queries.standing_consents(session, ended)
     for consent_id in standing:
-        with transaction(quiet) as session:
+        with transaction(quiet, system="retention") as session:
             _end_consent(session, consent_id, ended[consent_id], now)
-    with transaction(store) as session:
+    with transaction(store, system="retention") as session:
         fields = retention_queries.forget_fields(
             session, [UUID(line.record) for line in lines if line.kind == ledger.FORGOTTEN and line.record])
         done = Replayed(len(standing), cases, keys, fields)
@@ -177,10 +177,10 @@ def replay(store: Store, now: datetime) -> Replayed:
 
 def _again(store: Store, ids: set[UUID], step: Callable[["Session", Case, str, datetime], None], now: datetime, *,
            with_key: bool = False) -> int:
-    with reading(store) as session:
+    with reading(store, system="retention") as session:
         found = retention_queries.existing_cases(session, ids, with_key=with_key)
     for case_id in found:
-        with transaction(store) as session:
+        with transaction(store, system="retention") as session:
             case = retention_queries.lock_case(session, case_id)
             if case is not None:
                 step(session, case, BY_LEDGER, now)
@@ -200,7 +200,7 @@ def _end_consent(session: "Session", consent_id: UUID, state: str, now: datetime
 
 def _begin(store: Store, now: datetime) -> Replayed:
     """A ledger for a database that has none yet."""
-    with transaction(store) as session:
+    with transaction(store, system="retention") as session:
         known = retention_queries.ended_consents(session)
         for case_id, consent_id, state in known:
             ledger.note(session, state, now, case_id=case_id, record_id=consent_id)

@@ -49,7 +49,7 @@ REASONS: Final[Mapping[Act, frozenset[Reason]]] = MappingProxyType({
                          Reason.OTHER}),
     Act.CANCEL: frozenset({
         Reason.NO_LONGER_NEEDED, Reason.CHOSE_ANOTHER, Reason.UNSAFE_HERE, Reason.CONSENT_WITHDRAWN,
-        Reason.CONSENT_EXPIRED, Reason.ACCEPTED_ELSEWHERE, Reason.FULL, Reason.OTHER,
+        Reason.CONSENT_EXPIRED, Reason.ACCEPTED_ELSEWHERE, Reason.FULL, Reason.CONFLICT_OF_INTEREST, Reason.OTHER,
     }),
     Act.EXPIRE: frozenset({Reason.NO_RESPONSE, Reason.CONSENT_EXPIRED}),
 })

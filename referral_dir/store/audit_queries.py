@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from referral_dir.store import tenancy
 from referral_dir.store.cases import Case, Consent, Handoff
 from referral_dir.store.directory import Organization
 from referral_dir.store.people import Person
@@ -19,8 +20,10 @@ AuditRow = tuple[AuditEntry, str | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries; None means all. `subjects` are as they are written in entries, like `case:<id>`."""
+    """Which entries; None means all. `subjects` are as they are written in entries, like `case:<id>`; `hidden` are
+    those that do not exist for the reader: see `exclusion_queries.hidden_subjects`."""
 
+    hidden: frozenset[str]
     action: str | None = None
     outcome: str | None = None
     subjects: tuple[str, ...] | None = None
@@ -32,6 +35,7 @@ class AuditFilter:
         equal = ((AuditEntry.action, self.action), (AuditEntry.outcome, self.outcome),
                  (AuditEntry.actor_id, self.person_id), (AuditEntry.organization_id, self.organization_id))
         found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+        found.append(shown(self.hidden))
         return found if self.subjects is None else [*found, AuditEntry.subject.in_(self.subjects)]
 
 
@@ -66,12 +70,14 @@ def _named(query: Any) -> Any:
 def subjects_of_case(session: Session, reference: str) -> tuple[str, ...]:
     """The case whose reference begins so, its consents and handoffs, as entries name them; empty where it is none, or
     more than one."""
-    ids = session.scalars(select(Case.id).where(Case.reference.startswith(reference, autoescape=True)).limit(2)).all()
-    if len(ids) != 1:
-        return ()
-    [case_id] = ids
-    consents = session.scalars(select(Consent.id).where(Consent.case_id == case_id))
-    handoffs = session.scalars(select(Handoff.id).where(Handoff.case_id == case_id))
+    with tenancy.elevated(session, "trail_by_case"):
+        ids = session.scalars(
+            select(Case.id).where(Case.reference.startswith(reference, autoescape=True)).limit(2)).all()
+        if len(ids) != 1:
+            return ()
+        [case_id] = ids
+        consents = session.scalars(select(Consent.id).where(Consent.case_id == case_id)).all()
+        handoffs = session.scalars(select(Handoff.id).where(Handoff.case_id == case_id)).all()
     return (f"case:{case_id}", *(f"consent:{i}" for i in consents), *(f"handoff:{i}" for i in handoffs))
 
 
@@ -90,9 +96,14 @@ def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
         yield dict(row._mapping)
 
 
-def actions_seen(session: Session) -> Sequence[str]:
-    """The kinds of act that the trail holds."""
-    return session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)).all()
+def shown(hidden: frozenset[str]) -> ColumnElement[bool]:
+    """Whether the entry is about nothing that is hidden from the reader."""
+    return or_(AuditEntry.subject.is_(None), AuditEntry.subject.not_in(hidden)) if hidden else true()
+
+
+def actions_seen(session: Session, hidden: frozenset[str]) -> Sequence[str]:
+    """The kinds of act that the trail holds, as far as the reader may know."""
+    return session.scalars(select(AuditEntry.action).where(shown(hidden)).distinct().order_by(AuditEntry.action)).all()
 
 
 def last_entry(session: Session) -> tuple[int, str] | None:

@@ -1,4 +1,5 @@
-"""Queries on cases, consent, handoffs and holds. Each is scoped to the organization that may know of the row.
+"""Queries on cases, consent, handoffs and holds. What an actor asks for is scoped to their organization, and to the
+cases that exist for them: see `exclusion_queries.visible`.
 
 Rows are locked in one order: consent, handoff, capacity. Whoever needs several takes them in that order.
 """
@@ -9,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Executable, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Executable, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.domain import consent as rules
+from referral_dir.domain.access import Actor
 from referral_dir.domain.handoff import OPEN
 from referral_dir.domain.need import Declined
 from referral_dir.domain.vocabulary import ConsentState, HandoffState, Party, Reason
@@ -28,20 +30,22 @@ from referral_dir.store.cases import (
     Hold,
 )
 from referral_dir.store.directory import Organization, Service, ServiceCapacity, Unit
+from referral_dir.store.exclusion_queries import visible
 
 Query = TypeVar("Query", bound=Executable)
 _OPEN = tuple(str(state) for state in OPEN)
 
 
-def find_case(session: Session, case_id: UUID, organization_id: UUID) -> Case | None:
-    """The case, if this organization owns it."""
-    return session.scalar(select(Case).where(Case.id == case_id, Case.organization_id == organization_id))
+def find_case(session: Session, case_id: UUID, actor: Actor) -> Case | None:
+    """The case, if the actor's organization owns it."""
+    return session.scalar(select(Case).where(
+        Case.id == case_id, Case.organization_id == actor.organization_id, visible(session, actor, Case.id)))
 
 
-def cases_of(session: Session, organization_id: UUID, *, closed: bool) -> Sequence[Case]:
-    """The organization's cases, newest first."""
+def cases_of(session: Session, actor: Actor, *, closed: bool) -> Sequence[Case]:
+    """The cases of the actor's organization, newest first."""
     ended = Case.closed.is_not(None) if closed else Case.closed.is_(None)
-    query = select(Case).where(Case.organization_id == organization_id, ended)
+    query = select(Case).where(Case.organization_id == actor.organization_id, ended, visible(session, actor, Case.id))
     return session.scalars(query.order_by(Case.created.desc(), Case.id)).all()
 
 
@@ -64,16 +68,21 @@ def consents_of(session: Session, case_id: UUID) -> Sequence[Consent]:
     return session.scalars(query).all()
 
 
-def find_consent(session: Session, consent_id: UUID, organization_id: UUID, *, lock: bool) -> Consent | None:
-    """A consent record of a case that this organization owns."""
+def find_consent(session: Session, consent_id: UUID, actor: Actor, *, lock: bool) -> Consent | None:
+    """A consent record of a case that the actor's organization owns."""
     query = select(Consent).join(Case, Case.id == Consent.case_id).where(
-        Consent.id == consent_id, Case.organization_id == organization_id)
+        Consent.id == consent_id, Case.organization_id == actor.organization_id, visible(session, actor, Case.id))
     return session.scalar(_fresh(query.with_for_update(of=Consent)) if lock else query)
 
 
 def lock_consent(session: Session, consent_id: UUID) -> Consent | None:
     """The record as it is now, locked: nobody withdraws it until this transaction ends."""
     return session.scalar(_fresh(select(Consent).where(Consent.id == consent_id).with_for_update()))
+
+
+def lock_consents_of(session: Session, case_id: UUID) -> None:
+    """Whoever discloses something of the case now has committed, and whoever begins to waits for this transaction."""
+    session.execute(select(Consent.id).where(Consent.case_id == case_id).order_by(Consent.id).with_for_update())
 
 
 def lock_consents_for(session: Session, case_id: UUID, organization_id: UUID, purpose: str) -> Sequence[Consent]:
@@ -107,30 +116,35 @@ def keep_notice(session: Session, notice: ConsentNotice) -> None:
         session.add(notice)
 
 
-def handoff_of_requester(session: Session, handoff_id: UUID, organization_id: UUID) -> Handoff | None:
-    """The handoff, if this organization asked for it."""
-    return session.scalar(_fresh(select(Handoff).where(
-        Handoff.id == handoff_id, Handoff.requester_organization_id == organization_id)))
+def handoff_of_requester(session: Session, handoff_id: UUID, actor: Actor) -> Handoff | None:
+    """The handoff, if the actor's organization asked for it."""
+    return session.scalar(_fresh(select(Handoff).where(Handoff.id == handoff_id, *_asked_by(session, actor))))
 
 
-def handoff_of_recipient(session: Session, handoff_id: UUID, organization_id: UUID) -> Handoff | None:
-    """The handoff, if it was sent to this organization. A draft is not sent yet."""
-    return session.scalar(_fresh(select(Handoff).where(
-        Handoff.id == handoff_id, Handoff.recipient_organization_id == organization_id,
-        Handoff.state != "draft")))
+def handoff_of_recipient(session: Session, handoff_id: UUID, actor: Actor) -> Handoff | None:
+    """The handoff, if it was sent to the actor's organization. A draft is not sent yet."""
+    return session.scalar(_fresh(select(Handoff).where(Handoff.id == handoff_id, *_sent_to(session, actor))))
 
 
-def handoffs_from(session: Session, organization_id: UUID) -> Sequence[Handoff]:
-    """What this organization asked for, newest first."""
-    return session.scalars(select(Handoff).where(Handoff.requester_organization_id == organization_id)
+def handoffs_from(session: Session, actor: Actor) -> Sequence[Handoff]:
+    """What the actor's organization asked for, newest first."""
+    return session.scalars(select(Handoff).where(*_asked_by(session, actor))
                            .order_by(Handoff.created.desc(), Handoff.id)).all()
 
 
-def handoffs_to(session: Session, organization_id: UUID) -> Sequence[Handoff]:
-    """What was sent to this organization; what must be answered soonest first."""
-    return session.scalars(select(Handoff).where(
-        Handoff.recipient_organization_id == organization_id, Handoff.state != "draft")
-        .order_by(Handoff.answer_by, Handoff.id)).all()
+def handoffs_to(session: Session, actor: Actor) -> Sequence[Handoff]:
+    """What was sent to the actor's organization; what must be answered soonest first."""
+    return session.scalars(select(Handoff).where(*_sent_to(session, actor))
+                           .order_by(Handoff.answer_by, Handoff.id)).all()
+
+
+def _asked_by(session: Session, actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    return (Handoff.requester_organization_id == actor.organization_id, visible(session, actor, Handoff.case_id))
+
+
+def _sent_to(session: Session, actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    return (Handoff.recipient_organization_id == actor.organization_id, Handoff.state != "draft",
+            visible(session, actor, Handoff.case_id))
 
 
 def handoffs_of_case(session: Session, case_id: UUID) -> Sequence[Handoff]:

@@ -64,6 +64,10 @@ class KeyRing:
         """
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"referral-dir:" + purpose.encode()).derive(self.keys[0][1])
 
+    def derive_all(self, purpose: str) -> tuple[bytes, ...]:
+        """As `derive`, for every key: what was made under an older first key is still known after a rotation."""
+        return tuple(KeyRing((pair,)).derive(purpose) for pair in self.keys)
+
 
 def new_key() -> bytes:
     """A fresh random key of 32 bytes."""

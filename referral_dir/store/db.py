@@ -12,6 +12,8 @@ from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, cr
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from referral_dir.domain.access import Actor
+from referral_dir.store import tenancy
 from referral_dir.store.crypto import KeyRing
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
@@ -111,10 +113,14 @@ def before_commit(function: Callable[[Session], None]) -> Callable[[Session], No
 
 
 @contextmanager
-def transaction(store: Store) -> Iterator[Session]:
-    """One unit of work: commits when the block ends, rolls back whole when it raises."""
+def transaction(store: Store, actor: Actor | None = None, *, system: str = "") -> Iterator[Session]:
+    """One unit of work: commits when the block ends, rolls back whole when it raises.
+
+    It runs on behalf of `actor`, or as work of the system that `system` names; with neither, no case can be seen.
+    """
     info = {"keys": store.keys, "ledger": store.ledger}
     with Session(store.engine, expire_on_commit=False, info=info) as session, session.begin():
+        tenancy.begin(session, actor, system)
         yield session
         session.flush()
         for function in _before_commit:
@@ -122,11 +128,13 @@ def transaction(store: Store) -> Iterator[Session]:
 
 
 @contextmanager
-def reading(store: Store) -> Iterator[Session]:
+def reading(store: Store, actor: Actor | None = None, *, system: str = "") -> Iterator[Session]:
     """A session that only reads: on SQLite it never waits for a writer. What it changes is thrown away."""
     engine = store.engine.execution_options(reading=True)
     with Session(engine, expire_on_commit=False, autoflush=False, info={"keys": store.keys}) as session:
+        tenancy.begin(session, actor, system)
         yield session
+        session.expunge_all()  # a rollback would empty the rows that the block hands on to a page
         session.rollback()
 
 
@@ -147,6 +155,9 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Row-level security binds the owner of the tables too.
+            connection.exec_driver_sql("SELECT set_config('referral.scope', 'system:migrate', true)")
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

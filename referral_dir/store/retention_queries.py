@@ -26,7 +26,6 @@ from sqlalchemy.orm import Session
 
 from referral_dir.domain.handoff import OPEN
 from referral_dir.store.cases import (
-    AddressReveal,
     BreakGlass,
     Case,
     CaseExclusion,
@@ -37,7 +36,6 @@ from referral_dir.store.cases import (
     Disclosure,
     Handoff,
     HandoffEvent,
-    Hold,
 )
 from referral_dir.store.db import Base
 from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount
@@ -180,12 +178,7 @@ def erase_case(session: Session, case_id: UUID) -> None:
     _rows(session, update(OutboxMessage).where(about, waits).values(handoff_id=None, consent_id=None))
     _rows(session, delete(OutboxMessage).where(about))
     _rows(session, delete(Disclosure).where(Disclosure.case_id == case_id))
-    for table in (AddressReveal, Hold, HandoffEvent):
-        _rows(session, delete(table).where(table.handoff_id.in_(handoffs)))
-    _rows(session, delete(Handoff).where(Handoff.case_id == case_id))
-    _rows(session, delete(ConsentEvent).where(ConsentEvent.consent_id.in_(consents)))
-    for kind in (Consent, BreakGlass, CaseExclusion, CaseField, CaseKey):
-        _rows(session, delete(kind).where(kind.case_id == case_id))
+    # All else goes with the case: triggers let histories go with nothing less.
     _rows(session, delete(Case).where(Case.id == case_id))
     session.expunge_all()
 

@@ -68,8 +68,8 @@ def edge() -> Edge:
 
 
 def writing() -> "AbstractContextManager[Session]":
-    """A transaction; commits when the block ends."""
-    return transaction(edge().store)
+    """A transaction on behalf of whoever is signed in; commits when the block ends."""
+    return transaction(edge().store, actor_or_none())
 
 
 def now() -> datetime:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from referral_dir.desk import cases, consents, find, handoffs
+from referral_dir.desk import cases, consents, exclusions, find, handoffs
 from referral_dir.desk import own_copy as own_copies
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import DEFAULT_DAYS, IDENTIFYING_FIELDS
@@ -203,7 +203,7 @@ def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: 
     listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}
     names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])
     return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
-                           form=request.form), code
+                           excluded=exclusions.named(session, actor(), file.case), form=request.form), code
 
 
 @blueprint.post("/case/<uuid:case_id>/about")
@@ -221,8 +221,38 @@ def set_identifying(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("officer.case", case_id=case_id))
 
 
+@blueprint.post("/case/<uuid:case_id>/exclusions")
+@action("case:exclude")
+def exclude(case_id: UUID) -> ResponseReturnValue:
+    """Name a person, an organization, or both, for whom this case must not exist."""
+    email, organization = (request.form.get(f, "") for f in ("exclude_email", "exclude_organization"))
+    try:
+        if not email.strip() and not organization.strip():
+            raise Invalid({"exclude_email": "write an e-mail address, or an organization below"})
+        with writing() as session:
+            if email.strip():
+                exclusions.exclude_person(session, actor(), case_id, email, now())
+            if organization.strip():
+                exclusions.exclude_organization(session, actor(), case_id, organization, now())
+    except Invalid as error:
+        with writing() as session:
+            return _case_page(session, case_id, error.errors, 422)
+    flash("Kept out from now on: for them this case does not exist.")
+    return redirect(url_for("officer.case", case_id=case_id))
+
+
+@blueprint.post("/case/<uuid:case_id>/exclusion/<uuid:exclusion_id>/remove")
+@action("case:exclude")
+def remove_exclusion(case_id: UUID, exclusion_id: UUID) -> ResponseReturnValue:
+    """It was named by mistake."""
+    with writing() as session:
+        exclusions.remove(session, actor(), case_id, exclusion_id, now())
+    flash("Taken off the list.")
+    return redirect(url_for("officer.case", case_id=case_id))
+
+
 @blueprint.post("/case/<uuid:case_id>/find")
-@action("service:find")
+@action("case:match")
 def find_for_case(case_id: UUID) -> ResponseReturnValue:
     """Services for this case, each with a way to ask it."""
     errors: dict[str, str] = {}

@@ -25,14 +25,14 @@ def trail() -> ResponseReturnValue:
     errors: dict[str, str] = {}
     with writing() as session:
         try:
-            wanted = _wanted(audit.kinds(session))
+            wanted = _wanted(audit.kinds(session, actor()))
             found = audit.trail(session, actor(), now(), wanted, before=request.form.get("before", type=int))
         except Invalid as error:
             errors, wanted = error.errors, audit.Wanted()
             found = audit.Trail((), None, 0)
         access = audit.access(session, actor(), now(), wanted) if _asks(wanted) and not errors else []
         return render_template("oversight/trail.html", trail=found, access=access, form=request.form, errors=errors,
-                               choices=audit.choices(session)), 422 if errors else 200
+                               choices=audit.choices(session, actor())), 422 if errors else 200
 
 
 def _asks(wanted: audit.Wanted) -> bool:
@@ -53,7 +53,7 @@ def export() -> ResponseReturnValue:
     """The filtered trail as a file."""
     with writing() as session:
         budgets.spend(session, actor(), "audit:export", now())
-        text = audit.export(session, actor(), now(), _wanted(audit.kinds(session)))
+        text = audit.export(session, actor(), now(), _wanted(audit.kinds(session, actor())))
     return Response(text, mimetype="text/csv",
                     headers={"Content-Disposition": f'attachment; filename="audit-{now():%Y-%m-%d}.csv"'})
 

@@ -193,7 +193,8 @@ def test_what_only_ends_with_time_goes_and_the_newest_numbers_stay(kept: Store) 
             LoginSession(token_hash="a" * 64, person_id=person, created=NOW, last_seen=NOW),
             RateCount(key="k", window=NOW, count=1),
             PasswordReset(token_hash="b" * 64, person_id=person, created=NOW, expires=NOW),
-            Invitation(person_id=person, invited_by_id=cast.adam.person_id, created=NOW, expires=NOW),
+            Invitation(person_id=person, invited_by_id=cast.adam.person_id, needs_second=False, created=NOW,
+                       expires=NOW),
             UnusualPattern(person_id=person, kind="x", at=NOW, details={})])
         session.add_all([ChangeLog(sequence=n, service_id=cast.shelter, at=NOW) for n in range(900, 905)])
     ends = {"sessions": LoginSession, "rate_counts": RateCount, "password_resets": PasswordReset,
