@@ -37,6 +37,9 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
     ("REFERRAL_DIR_GEOCODER_DOMAIN", "none", "your own server for it"),
 )
+# No form is longer. A body that is longer still is cut off by the server before anything has read it.
+LARGEST_BODY: Final = 256 * 1024
+LARGEST_BODY_READ: Final = 4 * LARGEST_BODY
 
 
 class ConfigError(Exception):

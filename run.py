@@ -18,9 +18,18 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CHROMIUM = Path("/usr/bin/chromium")
+# Of bandit, findings of medium and high severity fail.
+CHECKS = {
+    "ruff": ["ruff", "check", "."],
+    "bandit": ["bandit", "--quiet", "-ll", "--recursive", "referral_dir", "migrations", "benchmarks", "data",
+               "config.py", "run.py"],
+    "mypy": ["mypy"],
+    "pytest": ["pytest"],
+}
 USAGE = """python3 run.py                     set up and serve the demo on 127.0.0.1:8000 (PORT changes it)
 python3 run.py setup               set up alone
-python3 run.py test [ARGUMENTS]    set up and run ruff, mypy and pytest with the arguments
+python3 run.py test [ARGUMENTS]    set up and run ruff, bandit, mypy and pytest with the arguments
+python3 run.py audit               set up and look for known holes in what the locks name (asks PyPI)
 python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots or noninterference
                                    (--pairs N); --help says more
 """
@@ -38,6 +47,8 @@ def main(arguments: list[str]) -> int:
         return set_up("requirements.lock") or serve()
     if command == "test":
         return set_up("requirements-dev.lock") or test(rest)
+    if command == "audit" and not rest:
+        return set_up("requirements-dev.lock") or audit()
     if command == "bench":
         # What set-up says is not part of what is measured.
         with contextlib.redirect_stdout(sys.stderr):
@@ -116,22 +127,39 @@ def serve() -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """ruff, mypy, pytest; the first two also when pytest is given arguments, as they are quick."""
+    """ruff, bandit, mypy, pytest; all but the last also when pytest is given arguments, as they are quick."""
     provide_chromium()
     environ = {k: v for k, v in os.environ.items() if not k.startswith("REFERRAL_DIR_")}
     # The embedded PostgreSQL keeps a lock file there, which another user's would block.
     environ["TMPDIR"] = tempfile.mkdtemp(prefix="referral-dir-")
     failed = []
     try:
-        for name, command in (("ruff", ["ruff", "check", "."]), ("mypy", ["mypy"]), ("pytest", ["pytest", *arguments])):
+        for name, command in CHECKS.items():
+            more = arguments if name == "pytest" else []
             started = time.monotonic()
             print(f"== {name}", flush=True)
-            if subprocess.run([PYTHON, "-m", *command], env=environ, check=False).returncode:
+            # bandit remarks on each exception that is marked in the code: told only when it fails.
+            done = subprocess.run([PYTHON, "-m", *command, *more], env=environ, check=False, text=True,
+                                  stderr=subprocess.PIPE if name == "bandit" else None)
+            if done.returncode:
+                print(done.stderr or "", end="", flush=True)
                 failed.append(name)
             print(f"== {name} took {time.monotonic() - started:.0f} s", flush=True)
     finally:
         shutil.rmtree(environ["TMPDIR"], ignore_errors=True)
     print("Failed: " + ", ".join(failed) if failed else "All checks passed.")
+    return 1 if failed else 0
+
+
+def audit() -> int:
+    """pip-audit on both locks. What can't be looked up counts as a failure: nothing is known about it."""
+    failed = False
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        print(f"== {lock}", flush=True)
+        command = [str(PYTHON), "-m", "pip_audit", "--requirement", lock, "--disable-pip", "--require-hashes",
+                   "--strict", "--progress-spinner", "off"]
+        failed |= subprocess.run(command, check=False).returncode != 0
+    print("Not clean: the lines above say why." if failed else "No known holes.")
     return 1 if failed else 0
 
 

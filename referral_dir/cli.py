@@ -13,7 +13,7 @@ from uuid import UUID
 import click
 
 import config
-from referral_dir import cli_retention
+from referral_dir import cli_retention, logs
 from referral_dir.cli_start import clear_errors as _clear_errors
 from referral_dir.cli_start import open_all as _open
 from referral_dir.cli_start import this_moment as _now
@@ -38,6 +38,8 @@ DELIVER_EVERY_SECONDS = 10
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Referral directory and matching service for people who may have been trafficked."""
+    logs.install()
+    logs.catch_defects()
 
 
 for _command in (cli_retention.purge, cli_retention.ledger_group, cli_retention.backup, cli_retention.restore):
@@ -412,6 +414,7 @@ def serve() -> None:
         app = create_app(settings, store)
         try:
             server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,
+                                   max_request_body_size=config.LARGEST_BODY_READ,
                                    clear_untrusted_proxy_headers=settings.trusted_proxies == 0)
         except OSError as error:
             raise click.ClickException(f"port {settings.port} can't be used ({error.strerror}): "
@@ -432,8 +435,7 @@ def _deliver_forever(settings: config.Settings, store: Store) -> None:
         try:
             deliver_once(settings, store)
         except Exception as error:
-            # The thread must live on; the error's kind is enough to look for, its text might be personal.
-            click.echo(f"deliver: {type(error).__name__}", err=True)
+            logs.failure("not delivered", error)  # the thread must live on
 
 
 def _print_accounts() -> None:

@@ -33,10 +33,15 @@ def spend(session: "Session", actor: Actor | None, action: str, now: datetime) -
         note(session, actor.person_id, f"often:{action}", now, times=used)
 
 
-def refused(store: Store, actor: Actor, action: str, now: datetime, *, subject: str | None, why: str) -> None:
-    """Write a refusal down, and show it to an overseer where it is one of many, or a budget was spent."""
+def refused(store: Store, actor: Actor, action: str, now: datetime, *, subject: str | None, why: str,
+            reference: str = "") -> None:
+    """Write a refusal down, and show it to an overseer where it is one of many, or a budget was spent.
+
+    `reference` is what the person was shown, so that whoever is asked about it finds the entry.
+    """
     with transaction(store) as session:
-        audit.record(session, actor, action, now, subject=subject, outcome="refused", details={"why": why})
+        audit.record(session, actor, action, now, subject=subject, outcome="refused",
+                     details={"why": why, **({"reference": reference} if reference else {})})
         if why == TooOften.__name__:
             note(session, actor.person_id, f"over:{action}", now)
         times = audit_queries.refusals_since(session, actor.person_id, now - HOUR) + 1

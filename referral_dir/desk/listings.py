@@ -76,7 +76,10 @@ def confirm_needs(session: "Session", actor: Actor, service_id: UUID, codes: Seq
     service = _kept(session, actor, service_id)
     before = [n.need + (" (suggested)" if n.suggested else "")
               for n in listing_queries.needs_of(session, [service_id]).get(service_id, [])]
-    chosen = _check_needs(codes)
+    errors: dict[str, str] = {}
+    chosen = _try(errors, "needs", lambda: _check_needs(codes))
+    if errors:
+        raise Invalid(errors)
     listing_queries.replace_needs(session, service.id, chosen)
     _note(session, actor, service.id, "needs", ", ".join(before), ", ".join(chosen), now)
     _changed(session, actor, service.id, ["needs"], now)
@@ -90,7 +93,7 @@ def change_listing(session: "Session", actor: Actor, service_id: UUID, revision:
     """
     require(actor, "listing:change")
     service = _kept(session, actor, service_id)
-    columns, errors = _columns(values)
+    columns, errors = _columns(values, service.url)
     needs = _try(errors, "needs", lambda: _check_needs(values["needs"])) if "needs" in values else None
     languages = _try(errors, "languages", lambda: language_codes(values["languages"])) \
         if "languages" in values else None
@@ -179,7 +182,7 @@ def _kept(session: "Session", actor: Actor, service_id: UUID) -> Service:
     return service
 
 
-def _columns(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _columns(values: Mapping[str, Any], kept_url: str | None) -> tuple[dict[str, Any], dict[str, str]]:
     columns: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field in TEXTS:
@@ -197,8 +200,10 @@ def _columns(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]
             errors["status"] = "choose from the list"
     if "name" in columns and not columns["name"]:
         errors["name"] = "a service needs a name"
-    if columns.get("url") and not str(columns["url"]).startswith(("https://", "http://")):
-        errors["url"] = "start it with https://"
+    url = str(columns.get("url") or "")
+    # What a source brought stays as it is, and is shown as text: an edit of something else must not fail by it.
+    if url and url != kept_url and not url.startswith("https://"):
+        errors["url"] = "start it with https://: an address without the s shows others on the network what is opened"
     return columns, errors
 
 

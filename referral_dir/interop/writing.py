@@ -22,6 +22,10 @@ REQUIRED_PARENTS: Final = {
 # Without a name these can't be shown; without the others a row says nothing.
 REQUIRED_VALUES: Final = {"organization": "name", "service": "name", "program": "name", "phone": "number", "url": "url",
                           "unit": "name", "taxonomy": "name", "taxonomy_term": "name"}
+# A record of changes may say that there was nothing before or after, and need not say who.
+EMPTY_SAYS_SOMETHING: Final = {"metadata": ("previous_value", "replacement_value", "updated_by")}
+# Columns that may not be empty and that the writer fills in itself.
+FILLED_IN: Final = {"updated"}
 # What people decide here is not undone by a newer file.
 KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone")
 # What hangs on a row of any table: the column that names the row, and the one that names its table.
@@ -111,9 +115,10 @@ class Writer:
         for column, entity in LINKS.get(table, {}).items():
             row[column] = identify(self.source, str(row.get(entity) or ""), str(row.get(column) or ""))
         for column, parent_table in PARENTS.items():
-            if column not in row:
+            # An empty cell is no cell in some sources: a parent that must be there is looked for all the same.
+            if column not in row and (table, column) not in REQUIRED_PARENTS:
                 continue
-            given = row[column]
+            given = row.get(column)
             row[column] = identify(self.source, parent_table, str(given)) if given else None
             if row[column] is not None and not self._known(parent_table, row[column]):
                 if (table, column) == ("service", "organization_id"):
@@ -139,9 +144,23 @@ class Writer:
                 self.report.refused(record.where, column, row[column], f"longer than {longest} characters")
                 row[column] = None
         row["extra"] = extra or None
-        # What may not be empty takes the column's default.
-        return {column: value for column, value in row.items()
-                if value is not None or column not in import_queries.not_empty(table)}
+        return self._whole(table, row, record)
+
+    def _whole(self, table: str, row: dict[str, Any], record: SourceRecord) -> dict[str, Any] | None:
+        """The row if the table can hold it: what may not be empty takes its default, or the row is refused."""
+        whole = {column: value for column, value in row.items()
+                 if value is not None or column not in import_queries.not_empty(table)}
+        for column in EMPTY_SAYS_SOMETHING.get(table, ()):
+            whole.setdefault(column, "")
+        lacking = import_queries.required(table) - whole.keys() - FILLED_IN
+        if lacking:
+            column = min(lacking)
+            self.report.refused_row(table, record.where, column, row.get(column) or "", f"a {table} needs its {column}")
+            return None
+        if table == "service_capacity" and whole["available"] < 0:
+            self.report.refused_row(table, record.where, "available", whole["available"], "a number below zero")
+            return None
+        return whole
 
     def _shows_hidden_place(self, table: str, row: dict[str, Any], record: SourceRecord) -> bool:
         """A confidential service's place never comes back in the clear with a newer file."""

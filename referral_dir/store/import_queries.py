@@ -27,6 +27,13 @@ def not_empty(name: str) -> frozenset[str]:
 
 
 @cache
+def required(name: str) -> frozenset[str]:
+    """The columns that may not be NULL and have no default: a row without them can't be written."""
+    return frozenset(c.name for c in table(name).columns
+                     if not c.nullable and c.default is None and c.server_default is None)
+
+
+@cache
 def longest(name: str) -> Mapping[str, int]:
     """How many characters a column holds, where it has a limit."""
     limits = ((c.name, getattr(c.type, "length", None)) for c in table(name).columns)

@@ -1,13 +1,13 @@
 """Refusals and errors as pages: what happened, what to do next, never a trace."""
 
-import logging
 import secrets
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from referral_dir import logs
 from referral_dir.desk import budgets
 from referral_dir.domain.errors import (
     ConsentMissing,
@@ -21,7 +21,6 @@ from referral_dir.domain.errors import (
 )
 from referral_dir.web.auth import actor_or_none, edge, now
 
-log = logging.getLogger("referral_dir.web")
 TITLES = {
     400: "This form can't be used", 403: "Not with this account", 404: "Not found", 405: "Not possible here",
     409: "This has changed meanwhile", 413: "Too much at once", 422: "Please check what was entered",
@@ -33,6 +32,7 @@ TEXTS = {
     405: "Go back and use the buttons on the page.",
     413: "The form holds more than can be sent. Shorten the texts and try again.",
 }
+BROKEN = "Nothing was lost on our side. Try again; if it stays, tell whoever looks after this site the reference."
 CODES: dict[type[Refused], int] = {Forbidden: 403, NotFound: 404, WrongState: 409, ConsentMissing: 409,
                                    NoCapacity: 409, TooOften: 429, Invalid: 422}
 
@@ -45,9 +45,18 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, unexpected)
 
 
+def reference() -> str:
+    """What this answer's page and its entries in log and audit trail have in common. It says nothing by itself."""
+    if "reference" not in g:
+        g.reference = secrets.token_hex(4)
+    found: str = g.reference
+    return found
+
+
 def page(code: int, text: str) -> ResponseReturnValue:
-    """A page that says what happened."""
-    return render_template("error.html", title=TITLES.get(code, "Not possible"), text=text), code
+    """A page that says what happened, with a reference to ask about it by."""
+    return render_template("error.html", title=TITLES.get(code, "Not possible"), text=text,
+                           reference=reference()), code
 
 
 def refused(error: Refused) -> ResponseReturnValue:
@@ -72,13 +81,13 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
 
 def unexpected(error: Exception) -> ResponseReturnValue:
     """A defect. The log gets where, never what: the error's text may hold what a person typed."""
-    reference = secrets.token_hex(4)
-    frames = error.__traceback__
-    where = "?"
-    while frames is not None:
-        where, frames = f"{frames.tb_frame.f_code.co_filename}:{frames.tb_lineno}", frames.tb_next
-    log.error("error %s: %s at %s (%s)", reference, type(error).__name__, where, request.endpoint)
-    return page(500, f"Nothing was lost on our side. Try again; if it stays, give this reference: {reference}")
+    logs.failure("failed", error, reference=reference(), endpoint=request.endpoint)
+    try:
+        return page(500, BROKEN)
+    except Exception as again:
+        # The page itself can't be made, for example without a database: plain words, no template.
+        logs.failure("failed", again, reference=reference(), endpoint=request.endpoint)
+        return Response(f"{TITLES[500]}. {BROKEN} Reference: {reference()}\n", 500, mimetype="text/plain")
 
 
 def audit_refusal(why: str) -> None:
@@ -90,4 +99,4 @@ def audit_refusal(why: str) -> None:
         # Ids alone: what else stands in an address may be a token, and of any length.
         subject = next((f"{key.removesuffix('_id')}:{value}" for key, value in (request.view_args or {}).items()
                         if key.endswith("_id")), None)
-        budgets.refused(edge().store, who, action, now(), subject=subject, why=why)
+        budgets.refused(edge().store, who, action, now(), subject=subject, why=why, reference=reference())

@@ -18,6 +18,7 @@ from referral_dir.domain.reference import short
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
+from referral_dir.web.links import phone_link, safe_link
 
 WORDS = {
     "requested": "Waiting for an answer", "accepted": "Accepted", "rejected": "Declined", "on_hold": "On hold",
@@ -119,7 +120,8 @@ def install(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters.update(word=word, counted=count_text)
     app.jinja_env.filters.update(need=label, language=language_name, own_name=own_name, short=short, ago=ago,
-                                 until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word)
+                                 until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
+                                 safe_link=safe_link, phone_link=phone_link)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,

@@ -2,15 +2,17 @@
 
 from uuid import UUID
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user, logout_user
 
-from referral_dir.desk import find
+from referral_dir.desk import accounts, find
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.helplines import countries, helplines
 from referral_dir.geo import country_name
 from referral_dir.store.db import reading
-from referral_dir.web.auth import PUBLIC, action, edge, now
+from referral_dir.web import leaving
+from referral_dir.web.auth import PUBLIC, action, actor, edge, now, writing
 from referral_dir.web.forms import chosen_place
 from referral_dir.web.security import csrf
 
@@ -33,8 +35,8 @@ def search() -> ResponseReturnValue:
     """Search by words; POST, so that what was asked stays out of addresses and histories."""
     form = chosen_place(request.form)
     try:
-        with reading(edge().store) as session:
-            answer = find.search_services(session, edge().indexes, None, form.get("text", ""), now(),
+        with reading(edge().store) as db:
+            answer = find.search_services(db, edge().indexes, None, form.get("text", ""), now(),
                                           near=form.get("near", ""), public=True,
                                           filters=find.SearchFilters(by_distance=bool(form.get("near"))))
     except Invalid as error:
@@ -46,9 +48,9 @@ def search() -> ResponseReturnValue:
 @action("public:read")
 def service(service_id: UUID) -> ResponseReturnValue:
     """One service that anyone may know of."""
-    with reading(edge().store) as session:
-        # Inside: what was read is gone when the session ends.
-        return render_template("public/service.html", view=find.read_service(session, None, service_id, now()))
+    with reading(edge().store) as db:
+        # Inside: what was read can't be looked at any more once the reading has ended.
+        return render_template("public/service.html", view=find.read_service(db, None, service_id, now()))
 
 
 @blueprint.get("/helplines")
@@ -71,10 +73,24 @@ def about() -> ResponseReturnValue:
 @blueprint.get("/leave")
 @action("public:read")
 def leave() -> ResponseReturnValue:
-    """The exit without script: an empty page that clears what this site left in the browser."""
-    response = make_response(render_template("public/leave.html"))
-    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
-    return response
+    """The exit: an empty page; what this site left in the browser is cleared, and Back shows nothing."""
+    session.clear()
+    return leaving.leave()
+
+
+# Without a token: it must work on a page that has been open for too long. The origin is checked, and all that a
+# forged one could do is to sign somebody out.
+@blueprint.post("/leave")
+@csrf.exempt  # type: ignore[untyped-decorator]
+@action("public:read")
+def leave_now() -> ResponseReturnValue:
+    """The exit of somebody who is signed in: the session ends on the server too."""
+    if current_user.is_authenticated:
+        with writing() as db:
+            accounts.sign_out(db, actor(), current_user.id, now())
+        logout_user()
+    session.clear()
+    return leaving.leave()
 
 
 @blueprint.get("/favicon.ico")

@@ -1,27 +1,34 @@
 """What every answer carries and every unsafe request must show."""
 
 import hashlib
+import secrets
 from functools import cache
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request, url_for
+from flask import Flask, Response, abort, g, request, url_for
 from flask_wtf.csrf import CSRFProtect
 
+import config
+from referral_dir.web import leaving
+
 csrf = CSRFProtect()
-POLICY = ("default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
-          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",
+    "Origin-Agent-Cluster": "?1",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=(), "
+                          "serial=(), bluetooth=(), hid=(), midi=(), accelerometer=(), gyroscope=(), magnetometer=(), "
+                          "screen-wake-lock=(), browsing-topics=(), interest-cohort=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
-MAXIMUM_BODY = 256 * 1024
+# More than any form needs; a file is taken in by the command line only.
+FORM_PARTS: Final = 500
 
 
 def install(app: Flask) -> None:
@@ -34,12 +41,14 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_PATH="/", WTF_CSRF_TIME_LIMIT=None,
         # We send no referrer, so none comes back; Origin and Sec-Fetch-Site are looked at instead.
         WTF_CSRF_SSL_STRICT=False,
-        MAX_CONTENT_LENGTH=MAXIMUM_BODY, MAX_FORM_MEMORY_SIZE=MAXIMUM_BODY, MAX_FORM_PARTS=500,
+        MAX_CONTENT_LENGTH=config.LARGEST_BODY, MAX_FORM_MEMORY_SIZE=config.LARGEST_BODY, MAX_FORM_PARTS=FORM_PARTS,
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000)
+    # First of all: a form that is sent again by Back must not be answered by a refusal that looks like this site.
+    app.before_request(leaving.answer_neutrally)
     csrf.init_app(app)
     app.before_request(check_origin)
     app.after_request(add_headers)
-    app.jinja_env.globals["asset"] = lambda name: asset(Path(app.static_folder or ""), name)
+    app.jinja_env.globals.update(asset=lambda name: asset(Path(app.static_folder or ""), name), nonce=nonce)
 
 
 def check_origin() -> None:
@@ -53,11 +62,28 @@ def check_origin() -> None:
         abort(400, "This form was sent from another site.")
 
 
+def nonce() -> str:
+    """The word that marks this answer's own scripts and styles; new for each answer."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(18)
+    word: str = g.nonce
+    return word
+
+
+def policy() -> str:
+    """What a page may load and do: its own files by their mark, nothing inline, nothing of another origin."""
+    return ("default-src 'none'; object-src 'none'; "
+            f"script-src 'self' 'nonce-{nonce()}'; style-src 'self' 'nonce-{nonce()}'; "
+            "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            "require-trusted-types-for 'script'; trusted-types 'none'")
+
+
 def add_headers(response: Response) -> Response:
     """Nothing is stored, framed, sniffed or referred; static files alone may be kept, by their content's hash."""
     for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.endpoint != "static":
+        response.headers[name] = value
+    response.headers["Content-Security-Policy"] = policy()
+    if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"

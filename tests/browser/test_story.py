@@ -47,7 +47,7 @@ def address(settings: config.Settings, sqlite_store: Store) -> Iterator[str]:
 
 
 class Person:
-    """Someone at a phone; what their browser asks of any other host is a failure."""
+    """Someone at a phone; what their browser asks of any other host, or refuses by our policy, is a failure."""
 
     def __init__(self, chromium: Any, address: str, script: bool, width: int = 390) -> None:
         self.context = chromium.new_context(viewport={"width": width, "height": 844}, java_script_enabled=script)
@@ -55,6 +55,8 @@ class Person:
         self.address, self.strangers, self.shot = address, [], f"{'js' if script else 'nojs'}-{width}"
         self.page.on("request", lambda r: self.strangers.append(r.url)
                      if not r.url.startswith((address, "data:")) else None)
+        self.page.on("console", lambda m: self.strangers.append(m.text)
+                     if "Content Security Policy" in m.text or "Trusted" in m.text else None)
 
     def sign_in(self, email: str) -> "Person":
         self.page.goto(self.address + "/sign-in")

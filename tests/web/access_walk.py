@@ -240,4 +240,4 @@ def _choices(rule: Rule) -> list[dict[str, str]]:
 
 def _ends_something(rule: Rule) -> int:
     words = ("sign-out", "close", "cancel", "remove", "withdraw", "lock", "end", "revoke", "<any(")
-    return 2 if "sign-out" in rule.rule else int(any(word in rule.rule for word in words))
+    return 2 if "sign-out" in rule.rule or "leave" in rule.rule else int(any(word in rule.rule for word in words))

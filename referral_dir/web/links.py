@@ -1,0 +1,46 @@
+"""Links out of the site: https, tel and mailto. Whatever else a source or a form calls a link is shown as text."""
+
+import re
+from urllib.parse import urlsplit
+
+from markupsafe import Markup, escape
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_DIALLED = re.compile(r"\+?[0-9]{3,15}")
+_BETWEEN_DIGITS = re.compile(r"[\s().\-/\u2010-\u2015]")
+
+
+def safe_link(target: object, words: object = None) -> Markup:
+    """A link to the target that says `words`, or the target itself; only the text where it may not be a link."""
+    written = str(target or "")
+    shown = escape(str(words) if words is not None else written.removeprefix("mailto:").removeprefix("tel:"))
+    return Markup('<a href="{}" rel="noreferrer noopener">{}</a>').format(written, shown) if linkable(written) \
+        else shown
+
+
+def linkable(target: str) -> bool:
+    """Whether it is a web address over TLS, one plain e-mail address, or a number that can be dialled."""
+    if not target.isprintable() or any(c in target for c in " \\\"'<>`"):
+        return False
+    scheme, _, rest = target.partition(":")
+    if scheme == "mailto":
+        return _ADDRESS.fullmatch(rest) is not None
+    if scheme == "tel":
+        return _DIALLED.fullmatch(rest) is not None
+    if scheme != "https" or not rest.startswith("//"):
+        return False
+    try:
+        parts = urlsplit(target)
+        return bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def phone_link(number: object, e164: object = None, extension: object = None) -> Markup:
+    """A number to tap; text where it is none."""
+    written = str(number or "")
+    words = escape(f"{written} ext. {extension}" if extension else written)
+    dialled = str(e164 or _BETWEEN_DIGITS.sub("", written))
+    if not linkable(f"tel:{dialled}"):
+        return Markup('<span class="phone">{}</span>').format(words) if written else Markup()
+    return Markup('<a class="phone" href="tel:{}">{}</a>').format(dialled, words)
