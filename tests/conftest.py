@@ -14,7 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 import config
-from referral_dir.desk import passwords
+from referral_dir.desk import budgets, passwords
+from referral_dir.domain.budgets import BUDGETS, Budget
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
 from referral_dir.store.roles import APPLICATION_ROLE, grant_application_role
@@ -150,6 +151,14 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     hasher = PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", lambda: hasher)
     monkeypatch.setattr(passwords, "nobody", cache(lambda: hasher.hash("nobody")))
+
+
+@pytest.fixture(scope="module")
+def no_budgets() -> Iterator[None]:
+    """A test that asks thousands of times in an hour is no person."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budgets, "BUDGETS", {name: Budget(10**9, 10**9) for name in BUDGETS})
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,8 @@ from tests import cast as people
 from tests.cast import MIAMI, NOW, Cast
 from tests.desk.hurry import hurry
 
+pytestmark = pytest.mark.usefixtures("no_budgets")
+
 VALUES = {"name": "Invented Person", "health": "asthma", "phone": "+1 305 555 0199", "background": "invented"}
 FIELDS = st.frozensets(st.sampled_from(sorted(VALUES)), max_size=3)
 WHERE = st.sampled_from(["clinic", "shelter"])

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from uuid import UUID, uuid4
 
+import pytest
+
 from referral_dir.desk import consents, handoffs
 from referral_dir.domain.consent_record import Withdrawal
 from referral_dir.store import crypto
@@ -15,6 +17,8 @@ from referral_dir.store.records import AuditEntry
 from tests import cast as people
 from tests.cast import NOW, Cast
 from tests.desk.hurry import hurry
+
+pytestmark = pytest.mark.usefixtures("no_budgets")
 
 # SQLite lets one writer in at a time and has the other sleep: fewer races show as much there.
 RACES = {"postgresql": 960, "sqlite": 40}

@@ -167,7 +167,8 @@ def test_asking_writes_the_same_whoever_it_is_and_nothing_readable_is_kept(store
         statements.append([])
         ask(store, email)
     assert statements[0] == statements[1] == statements[2]
-    assert not any("person" in statement.partition("password_reset")[0] for statement in statements[0])
+    assert not any("person" in statement.partition("password_reset")[0] for statement in statements[0]
+                   if "set_config" not in statement)
     with reading(store) as session:
         first, *others = session.scalars(select(PasswordReset)).all()
         audited = session.scalars(select(AuditEntry).where(AuditEntry.action == "account:reset_password")).all()

@@ -45,6 +45,7 @@ def run(twins: Twins, chance: Chance, path: tuple[str, ...], command: click.Comm
         environ = {"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(side.settings.instance),
                    "REFERRAL_DIR_SECRET_KEY": side.settings.secret_key,
                    "REFERRAL_DIR_MASTER_KEYS": side.settings.master_keys,
+                   "REFERRAL_DIR_AUDIT_KEY": side.settings.audit_key,
                    "REFERRAL_DIR_DATABASE_URL": side.settings.database_url}
         with patch.object(cli, "_now", lambda: NOW):
             done = CliRunner().invoke(cli.main, [a.format(out=out, folder=side.folder) for a in arguments],

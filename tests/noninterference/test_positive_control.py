@@ -19,6 +19,8 @@ from tests.noninterference.questions import Chance
 from tests.noninterference.test_noninterference import ask_many
 from tests.noninterference.twins import Leak, Twins
 
+pytestmark = pytest.mark.usefixtures("no_budgets")
+
 PATIENCE = 600
 
 

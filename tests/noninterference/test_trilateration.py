@@ -21,6 +21,8 @@ from referral_dir.store.records import service_changed
 from tests.cast import MIAMI, NOW
 from tests.index.invented_directory import Directory
 
+pytestmark = pytest.mark.usefixtures("no_budgets")
+
 ZONE = (MIAMI.latitude, MIAMI.longitude)
 REACH = 0.12  # degrees: the zone, a square of 26 km
 HOUSES = [(ZONE[0] + REACH * y, ZONE[1] + REACH * x) for y in (-0.83, 0.11, 0.71) for x in (-0.77, 0.07, 0.89)]

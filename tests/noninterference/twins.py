@@ -185,7 +185,8 @@ def _side(folder: Path, chance: Random, password_hash: str) -> Side:
     path = documents.write(folder / "directory.json", chance)
     settings = config.load_settings({
         "REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(folder / "instance"),
-        "REFERRAL_DIR_SECRET_KEY": "the same words in both directories", "REFERRAL_DIR_MASTER_KEYS":
+        "REFERRAL_DIR_SECRET_KEY": "the same words in both directories", "REFERRAL_DIR_AUDIT_KEY": "YWFh" * 10 + "YWE=",
+        "REFERRAL_DIR_MASTER_KEYS":
         "test1:" + "a2" * 21 + "a=", "REFERRAL_DIR_DATABASE_URL": f"sqlite:///{folder / 'test.sqlite'}"})
     store, trace = open_store(settings.database_url, settings.master_keys, settings.ledger), Trace()
     watch(store, trace)

@@ -240,4 +240,5 @@ def _choices(rule: Rule) -> list[dict[str, str]]:
 
 def _ends_something(rule: Rule) -> int:
     words = ("sign-out", "close", "cancel", "remove", "withdraw", "lock", "end", "revoke", "<any(")
-    return 2 if "sign-out" in rule.rule or "leave" in rule.rule else int(any(word in rule.rule for word in words))
+    # The exit ends the session too, and leaves no token behind: it comes after all else.
+    return 3 if "leave" in rule.rule else 2 if "sign-out" in rule.rule else int(any(w in rule.rule for w in words))

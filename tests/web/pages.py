@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 # What our templates are made of. A tag that is not here came from somewhere else.
-_DOCUMENT = "html head meta title link script body header main footer nav article section div span p h1 h2 h3 h4"
+_DOCUMENT = "aside html head meta title link script body header main footer nav article section div span p h1 h2 h3 h4"
 _FORMS = "a form input button select option optgroup label legend fieldset textarea datalist details summary output"
 _TEXTS = "ul ol li dl dt dd table thead tbody tr th td caption strong em mark br hr code pre time small"
 _PICTURES = "svg path rect g img"

@@ -20,6 +20,8 @@ from tests.web.access_walk import EVERYONE, SAYS_NOTHING, Step, Walk, granted, s
 from tests.web.conftest import Browser, World, token
 from tests.web.test_guards import plain
 
+pytestmark = pytest.mark.usefixtures("no_budgets")
+
 TYPED = {"needs": "shelter.emergency", "near": "Miami, Florida", "zone": "Miami", "available": "1", "reason": "other",
          "name": "typed"}
 # What a refused request may leave behind: that it was refused, even many times, and that the session is in use.
