@@ -325,7 +325,8 @@ def audit_verify(head_path: Path | None, public_key: str | None) -> None:
     with _clear_errors():
         settings, store = _open()
         trusted = public_key or audit_heads.public_key(audit_heads.signing_key(settings.audit_key))
-        head = audit_heads.read_head(head_path.read_text(encoding="utf-8", errors="replace"), trusted).head if head_path else None
+        kept = head_path.read_text(encoding="utf-8", errors="replace") if head_path else None
+        head = audit_heads.read_head(kept, trusted).head if kept is not None else None
         with reading(store) as session:
             result = audit_heads.verify(session, trusted, head)
         if result.broken_at is not None:

@@ -113,6 +113,9 @@ class Writer:
             self.report.refused_row(table, record.where, needed, "", f"a {table} needs a {needed}")
             return None
         for column, entity in LINKS.get(table, {}).items():
+            if not row.get(column):
+                self.report.refused_row(table, record.where, column, "", f"a {table} needs a {column}")
+                return None
             row[column] = identify(self.source, str(row.get(entity) or ""), str(row.get(column) or ""))
         for column, parent_table in PARENTS.items():
             # An empty cell is no cell in some sources: a parent that must be there is looked for all the same.

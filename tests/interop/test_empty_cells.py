@@ -46,7 +46,7 @@ REFUSED = {("services.csv", 3, "name"), ("service_at_location.csv", 2, "location
            ("service_capacities.csv", 5, "service_id"), ("service_capacities.csv", 6, "available"),
            ("service_capacities.csv", 7, "unit_id"), ("cost_options.csv", 1, "service_id"),
            ("organization_identifiers.csv", 2, "identifier"), ("organization_identifiers.csv", 3, "organization_id"),
-           ("attributes.csv", 3, "link_entity"),
+           ("attributes.csv", 2, "link_id"), ("attributes.csv", 3, "link_entity"),
            ("metadata.csv", 2, "last_action_date")}
 
 
@@ -65,7 +65,7 @@ def test_a_row_with_an_empty_cell_that_it_needs_is_named_and_the_others_are_kept
     assert {(i.file, i.row, i.column) for i in report.issues if i.kind == "refused"} == REFUSED
     assert {t: c.refused for t, c in report.tables.items() if c.refused} == {
         "service": 1, "service_at_location": 3, "unit": 1, "service_capacity": 6, "cost_option": 1,
-        "organization_identifier": 2, "attribute": 1, "metadata": 1}
+        "organization_identifier": 2, "attribute": 2, "metadata": 1}
     with reading(store) as session:
         assert {s.name for s in session.query(Service)} == {"Kept service", "Service of nobody"}
         assert {o.name for o in session.query(Organization)} == {
