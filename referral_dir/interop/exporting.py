@@ -29,7 +29,6 @@ HIDDEN: Final = frozenset({
 OWN_COUNTRY: Final = frozenset({"address"})
 # Who keeps the directory is nobody's business outside.
 STAFF: Final = "staff of the directory"
-INTEGERS: Final = frozenset({"year_incorporated"})
 
 Row = dict[str, Any]
 

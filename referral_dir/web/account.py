@@ -15,8 +15,7 @@ from referral_dir.web.auth import (
     PUBLIC,
     action,
     actor,
-    begin,
-    begin_again,
+    carry,
     edge,
     is_pending,
     local_path,
@@ -57,7 +56,7 @@ def sign_in_now() -> ResponseReturnValue:
         code = 429 if isinstance(refused, accounts.TooManyTries) else 422
         return render_template("account/sign_in.html", errors={"email": str(refused)}, form=request.form,
                                next=target), code
-    user = begin(signed_in)
+    user = carry(signed_in.token)
     return redirect(second_step(target) if signed_in.pending else target or url_for(HOME[user.actor.role]))
 
 
@@ -100,7 +99,7 @@ def change_password() -> ResponseReturnValue:
             errors = error.errors
     if errors:
         return _own(errors, 422)
-    begin_again(token)
+    carry(token)
     flash("Your password is changed, and your other sessions are ended.")
     return redirect(url_for("account.own"))
 
@@ -142,7 +141,7 @@ def step_up() -> ResponseReturnValue:
             except Invalid as error:
                 errors = error.errors
         if not errors:
-            user = begin_again(token)
+            user = carry(token)
             return redirect(target or url_for(HOME[user.actor.role]))
     return render_template("account/step_up.html", errors=errors, next=target), 422 if errors else 200
 

@@ -171,17 +171,9 @@ def second_step(target: str | None = None) -> str:
     return SECOND_FACTOR + (f"?{urlencode({'next': target})}" if target else "")
 
 
-def begin(signed_in: accounts.SignedIn) -> User:
-    """A new session for someone who has just signed in; nothing of an older one is kept."""
-    return _carry(signed_in.token)
-
-
-def begin_again(token: str) -> User:
-    """The session goes on under a new token; the cookie with the old one is worth nothing."""
-    return _carry(token)
-
-
-def _carry(token: str) -> User:
+def carry(token: str) -> User:
+    """The session goes on in the browser under this token: after signing in, and after each step up. Nothing of an
+    older one is kept; the cookie with an old token is worth nothing."""
     session.clear()
     user = _load(edge().store, token)
     assert user is not None

@@ -18,7 +18,7 @@ from referral_dir.web.auth import (
     SIGNED_IN,
     action,
     actor,
-    begin_again,
+    carry,
     edge,
     is_pending,
     local_path,
@@ -161,7 +161,7 @@ def _proved(kind: str, target: str | None) -> ResponseReturnValue:
         else:
             factors.prove_totp(db, actor(), request.form.get("code", ""), now())
         token = accounts.rotate(db, current_user.id, now(), factor=kind)
-    begin_again(token)
+    carry(token)
     if left is not None:
         flash(f"{left} recovery codes are left. If you lost your phone or key, set up another one now.")
         return redirect(url_for("factors.own"))
@@ -172,7 +172,7 @@ def _set_up(factor: str, done: str) -> ResponseReturnValue:
     """After adding: the session goes on under a new token, and whoever has no recovery codes gets them now."""
     with writing() as db:
         token = accounts.rotate(db, current_user.id, now(), factor=factor)
-    begin_again(token)
+    carry(token)
     if not _own().codes_left:
         return _codes()
     flash(done)

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from referral_dir.desk import accounts, invitations
 from referral_dir.domain.errors import Invalid
 from referral_dir.store.db import reading
-from referral_dir.web.auth import HOME, PUBLIC, action, begin, edge, now, second_step, writing
+from referral_dir.web.auth import HOME, PUBLIC, action, carry, edge, now, second_step, writing
 
 blueprint = Blueprint("joining", __name__)
 GUARD = PUBLIC
@@ -34,5 +34,5 @@ def join(token: str) -> ResponseReturnValue:
                                                pending=not edge().settings.demo)
     except Invalid as error:
         return render_template("factors/join.html", errors=error.errors, name=request.form.get("name", "")), 422
-    user = begin(signed_in)
+    user = carry(signed_in.token)
     return redirect(second_step() if signed_in.pending else url_for(HOME[user.actor.role]))
