@@ -18,7 +18,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store
     from referral_dir.desk.retention import catch_up
-    from referral_dir.web import auth, errors, page_words, request_log, security, uploads
+    from referral_dir.web import auth, errors, languages, page_words, request_log, security, uploads
 
     logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
@@ -34,6 +34,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
     security.install(app)
     auth.install(app)
+    languages.install(app)
     request_log.install(app)
     errors.install(app)
     page_words.install(app)

@@ -14,6 +14,7 @@ from referral_dir.desk.passwords import hash_password as hash_password
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.passwords import DEMO_PASSWORD
+from referral_dir.domain.saying import UI_LANGUAGES, say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import people_queries
 from referral_dir.store.db import reading, store_of
@@ -133,6 +134,13 @@ def person_for_token(session: "Session", token: str, now: datetime) -> tuple[Log
 def mark_seen(session: "Session", token: str, now: datetime) -> None:
     """The session is in use: its idle time starts anew."""
     people_queries.seen(session, _digest(token), now)
+
+
+def choose_language(session: "Session", person_id: UUID, language: str) -> None:
+    """The language of the pages and of messages to this person from now on."""
+    if language not in UI_LANGUAGES:
+        raise Invalid({"language": say("choose one of the languages in the list")})
+    people_queries.set_language(session, person_id, language)
 
 
 def has_second_factor(session: "Session", person_id: UUID) -> bool:

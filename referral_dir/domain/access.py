@@ -106,6 +106,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "account:join": _grant(PUBLIC, _R.NONE, _S.OWN_ACCOUNT),
     "account:second_factor": _grant(PUBLIC, _R.SELF, _S.OWN_ACCOUNT),
     "account:read": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),
+    "account:language": _grant(EVERY_ROLE, _R.SELF),
     "account:sign_out": _grant(EVERY_ROLE, _R.SELF),
     "account:change_password": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),
     "account:step_up": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),

@@ -21,6 +21,8 @@ class Person(Base):
     password_hash: Mapped[str] = mapped_column(Text)
     active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime]
+    # Of the pages and of messages to them; None: as their browser wishes, and English in messages.
+    language: Mapped[str | None] = mapped_column(String(10))
     # Sealed; and the last time step whose code was used, so that none is taken twice.
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_step: Mapped[int | None]

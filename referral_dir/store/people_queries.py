@@ -163,3 +163,8 @@ def join_organizations_of_one_name(session: Session, source: str) -> None:
     for row_id, name in outside:
         session.execute(update(Person).where(Person.organization_id == row_id).values(organization_id=inside[name]))
         session.execute(delete(Organization).where(Organization.id == row_id))
+
+
+def set_language(session: Session, person_id: UUID, language: str) -> None:
+    """The language of pages and messages."""
+    session.execute(update(Person).where(Person.id == person_id).values(language=language))

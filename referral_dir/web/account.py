@@ -29,6 +29,13 @@ blueprint = Blueprint("account", __name__)
 GUARD = PUBLIC
 
 
+@blueprint.post("/language")
+@action("account:language")
+def language() -> ResponseReturnValue:
+    """Show the pages in another language; `languages` has kept it already. Back to the page that it was asked on."""
+    return redirect(local_path(request.form.get("back")) or url_for(HOME[actor().role]))
+
+
 @blueprint.get("/sign-in")
 @action("account:sign_in")
 def sign_in() -> ResponseReturnValue:

@@ -13,8 +13,10 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from referral_dir.desk import accounts, passwords
 from referral_dir.desk.find import Indexes
 from referral_dir.domain.access import ACTIONS, Actor, allowed
+from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.db import Store, reading, transaction
+from referral_dir.web.languages import only_language
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,7 +52,8 @@ class User(UserMixin):  # type: ignore[misc]
     """A signed-in person, for Flask-Login. Its id is the session's token, so that a session can be ended."""
 
     def __init__(self, actor: Actor, token: str, email: str, pending: bool, has_factor: bool,
-                 stepped_up: datetime | None) -> None:
+                 stepped_up: datetime | None, language: str | None) -> None:
+        self.language = language
         self.id, self.actor, self.email, self.pending, self.stepped_up = token, actor, email, pending, stepped_up
         # Known only while pending: it decides whether a first factor may be set up.
         self.has_factor = has_factor
@@ -68,7 +71,13 @@ def edge() -> Edge:
 
 
 def writing() -> "AbstractContextManager[Session]":
-    """A transaction on behalf of whoever is signed in; commits when the block ends."""
+    """A transaction on behalf of whoever is signed in; commits when the block ends.
+
+    Raises Invalid, without any error in it, when the form was sent only to see its page in another language: every view
+    then answers as it does to a form that must be mended, with what was typed.
+    """
+    if only_language():
+        raise Invalid({})
     return transaction(edge().store, actor_or_none())
 
 
@@ -188,7 +197,8 @@ def _load(store: Store, token: str) -> User | None:
             return None
         login, person, due = found
         has_factor = login.pending and accounts.has_second_factor(db, person.id)
-        user = User(accounts.actor_of(person), token, person.email, login.pending, has_factor, login.stepped_up)
+        user = User(accounts.actor_of(person), token, person.email, login.pending, has_factor, login.stepped_up,
+                    person.language)
     if due:
         with transaction(store) as db:
             accounts.mark_seen(db, token, now())

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from babel.dates import format_datetime
 from flask import Flask
 from flask_login import current_user
 
@@ -15,43 +16,46 @@ from referral_dir.domain.consent_record import INTERPRETERS
 from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
+from referral_dir.domain.saying import say, say_many, say_week_time
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
+from referral_dir.web.languages import ui_language
 from referral_dir.web.links import phone_link, safe_link
 
 WORDS = {
-    "requested": "Waiting for an answer", "accepted": "Accepted", "rejected": "Declined", "on_hold": "On hold",
-    "in_progress": "The person has arrived", "completed": "Completed", "failed": "Did not work out",
-    "cancelled": "Cancelled", "draft": "Draft",
-    "explained": "Explained, no answer yet", "given": "Given", "refused": "Refused", "active": "Active",
-    "expired": "Run out", "withdrawn": "Withdrawn", "superseded": "Replaced by a newer one",
-    "full": "No place free", "not_eligible": "Not someone we may take", "language": "Nobody speaks the language",
-    "unsafe_here": "Not safe here", "need_not_met": "We can't help with this",
-    "conflict_of_interest": "Conflict of interest", "more_information": "We need to know more",
-    "waiting_for_place": "Waiting for a place", "no_longer_needed": "No longer needed",
-    "chose_another": "The person chose another service", "did_not_arrive": "The person did not arrive",
-    "consent_withdrawn": "Consent was withdrawn", "consent_expired": "Consent ran out",
-    "accepted_elsewhere": "Another service took the case", "no_response": "Nobody answered in time", "other": "Other",
-    "accept": "Accept", "reject": "Decline", "hold": "Put on hold", "start": "The person has arrived",
-    "complete": "Complete", "fail": "It did not work out", "cancel": "Cancel", "request": "Requested",
-    "expire": "Time ran out",
-    "emergency": "Emergency (24 hours)", "urgent": "Urgent (3 days)", "normal": "Normal (14 days)",
-    "female": "Woman or girl", "male": "Man or boy", "trans": "Trans", "non_binary": "Non-binary",
-    "unknown": "Not known", "signed": "Signed", "digital": "On the screen",
-    "witnessed_oral": "Said aloud, with a witness", "requester": "the officer", "recipient": "the service",
-    "person": "the person", "system": "the system",
-    "wheelchair": "Wheelchair", "hearing": "For deaf people", "sight": "For blind people",
-    "follow_up": "To follow up on a handoff", "handover": "I take the case over", "correction": "To correct something",
-    "supervision": "To supervise", "referral": "To find or arrange help",
-    "justified": "Justified", "not_justified": "Not justified",
-    "available": "Places free", "unconfirmed": "Not confirmed lately",
+    "requested": say("Waiting for an answer"), "accepted": say("Accepted"), "rejected": say("Declined"),
+    "on_hold": say("On hold"), "in_progress": say("The person has arrived"), "completed": say("Completed"),
+    "failed": say("Did not work out"), "cancelled": say("Cancelled"), "draft": say("Draft"),
+    "explained": say("Explained, no answer yet"), "given": say("Given"), "refused": say("Refused"),
+    "active": say("Active"), "expired": say("Run out"), "withdrawn": say("Withdrawn"),
+    "superseded": say("Replaced by a newer one"), "full": say("No place free"),
+    "not_eligible": say("Not someone we may take"), "language": say("Nobody speaks the language"),
+    "unsafe_here": say("Not safe here"), "need_not_met": say("We can't help with this"),
+    "conflict_of_interest": say("Conflict of interest"), "more_information": say("We need to know more"),
+    "waiting_for_place": say("Waiting for a place"), "no_longer_needed": say("No longer needed"),
+    "chose_another": say("The person chose another service"), "did_not_arrive": say("The person did not arrive"),
+    "consent_withdrawn": say("Consent was withdrawn"), "consent_expired": say("Consent ran out"),
+    "accepted_elsewhere": say("Another service took the case"), "no_response": say("Nobody answered in time"),
+    "other": say("Other"), "accept": say("Accept"), "reject": say("Decline"), "hold": say("Put on hold"),
+    "start": say("The person has arrived"), "complete": say("Complete"), "fail": say("It did not work out"),
+    "cancel": say("Cancel"), "request": say("Requested"), "expire": say("Time ran out"),
+    "emergency": say("Emergency (24 hours)"), "urgent": say("Urgent (3 days)"), "normal": say("Normal (14 days)"),
+    "female": say("Woman or girl"), "male": say("Man or boy"), "trans": say("Trans"), "non_binary": say("Non-binary"),
+    "unknown": say("Not known"), "signed": say("Signed"), "digital": say("On the screen"),
+    "witnessed_oral": say("Said aloud, with a witness"), "requester": say("the officer"),
+    "recipient": say("the service"), "person": say("the person"), "system": say("the system"),
+    "wheelchair": say("Wheelchair"), "hearing": say("For deaf people"), "sight": say("For blind people"),
+    "follow_up": say("To follow up on a handoff"), "handover": say("I take the case over"),
+    "correction": say("To correct something"), "supervision": say("To supervise"),
+    "referral": say("To find or arrange help"), "justified": say("Justified"), "not_justified": say("Not justified"),
+    "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
 }
 ACTS = {
-    "service:find": "searching for services", "service:read": "opening services", "case:read": "opening cases",
-    "handoff:receive": "opening handoffs", "address:read": "reading hidden addresses",
-    "case:own_copy": "making copies of a person's data", "case:break_glass": "breaking glass",
-    "audit:export": "exporting the audit trail",
+    "service:find": say("searching for services"), "service:read": say("opening services"),
+    "case:read": say("opening cases"), "handoff:receive": say("opening handoffs"),
+    "address:read": say("reading hidden addresses"), "case:own_copy": say("making copies of a person's data"),
+    "case:break_glass": say("breaking glass"), "audit:export": say("exporting the audit trail"),
 }
 CLOSING_SOON = timedelta(hours=1)
 
@@ -66,19 +70,21 @@ def opening_text(found: Opening) -> str:
     """ "Open until 17:00", "Closes in 20 minutes", "Closed, opens Mon 09:00", "Hours not known: call"."""
     if found.state is OpenState.OPEN:
         if found.closes and found.closes - now() < CLOSING_SOON:
-            return f"Closes in {max(1, round((found.closes - now()).total_seconds() / 60))} minutes"
-        return f"Open until {found.closes:%H:%M}" if found.closes else "Open day and night"
+            minutes = max(1, round((found.closes - now()).total_seconds() / 60))
+            return say_many("Closes in %(number)s minute", "Closes in %(number)s minutes", minutes)
+        return say("Open until %(time)s", time=f"{found.closes:%H:%M}") if found.closes else say("Open day and night")
     if found.state is OpenState.CLOSED:
-        return f"Closed, opens {found.opens:%a %H:%M}" if found.opens else "Closed"
-    return "Hours not known: call"
+        return say("Closed, opens %(when)s", when=say_week_time(found.opens)) if found.opens else say("Closed")
+    return say("Hours not known: call")
 
 
 def pattern_word(kind: str) -> str:
     """What an overseer reads for an unusual pattern."""
     if kind == "many_refusals":
-        return "Refused many times"
+        return say("Refused many times")
     how, _, action = kind.partition(":")
-    return f"{'Stopped' if how == 'over' else 'Very often'}: {ACTS.get(action, action)}"
+    act = ACTS.get(action, action)
+    return say("Stopped: %(act)s", act=act) if how == "over" else say("Very often: %(act)s", act=act)
 
 
 def ago(moment: datetime) -> str:
@@ -92,19 +98,35 @@ def until(moment: datetime | None) -> str:
         return ""
     minutes = int((moment - now()).total_seconds() // 60)
     if minutes <= 0:
-        return "now"
+        return say("now")
     hours, days = minutes // 60, minutes // 1440
-    return f"{days} days" if days > 1 else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+    if days > 1:
+        return say_many("%(number)s day", "%(number)s days", days)
+    if hours:
+        return say("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes % 60)
+    return say("%(minutes)s min", minutes=minutes)
 
 
 def when(moment: datetime | None) -> str:
     """Date and time in UTC: handoffs cross time zones, so the zone is said."""
-    return f"{moment.astimezone(UTC):%d %b %Y %H:%M} UTC" if moment else ""
+    if moment is None:
+        return ""
+    return f"{format_datetime(moment.astimezone(UTC), 'd MMM y HH:mm', locale=ui_language())} UTC"
 
 
 def day(moment: datetime) -> str:
     """The day alone, for paper."""
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def need_name(code: str) -> str:
+    """The label of a need, in the page's language."""
+    return label(code, ui_language())
+
+
+def name_of_language(code: str) -> str:
+    """The name of a language, in the page's language."""
+    return language_name(code, ui_language())
 
 
 def vital_reviews() -> list[break_glass.Report]:
@@ -119,7 +141,7 @@ def vital_reviews() -> list[break_glass.Report]:
 def install(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters.update(word=word, counted=count_text)
-    app.jinja_env.filters.update(need=label, language=language_name, own_name=own_name, short=short, ago=ago,
+    app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
                                  safe_link=safe_link, phone_link=phone_link)
     app.jinja_env.globals.update(

@@ -69,7 +69,8 @@ class Person:
         assert text in self.page.inner_text("main"), self.page.inner_text("main")[:2000]
 
     def picture(self, name: str) -> None:
-        wide = self.page.evaluate("document.documentElement.scrollWidth") if "nojs" not in self.shot else 0
+        # By a locator, which waits until a page that is being replaced has its document.
+        wide = self.page.locator("html").evaluate("html => html.scrollWidth") if "nojs" not in self.shot else 0
         assert wide <= self.page.viewport_size["width"], f"{name} scrolls sideways: {wide}"
         if SHOTS:
             self.page.screenshot(path=f"{SHOTS}/{self.shot}-{name}.png", full_page=True)

@@ -1,0 +1,18 @@
+"""The language that a person chose for pages and messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0005'
+down_revision = '0004'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column('person', sa.Column('language', sa.String(10)))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('person') as batch:
+        batch.drop_column('language')

@@ -1,0 +1,58 @@
+"""What was said in English, in another language: from `translations/LANGUAGE.po`, read as it is written there.
+
+Catalogues are read when a language is first asked for (a quarter of a second), so nothing is compiled or kept twice.
+"""
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+
+from referral_dir.desk.languages import language_name
+from referral_dir.domain.needs import label
+from referral_dir.domain.saying import Kind, Said
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "translations"
+
+
+@cache
+def catalogue(language: str) -> Translations:
+    """The catalogue of a language of the pages; an empty one, which leaves the English, where there is none."""
+    path = FOLDER / f"{language}.po"
+    if not path.exists():
+        return Translations()
+    compiled = io.BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def in_language(value: Any, language: str) -> Any:
+    """A Said in the language; everything else as it is."""
+    return _said(value, language) if isinstance(value, Said) else value
+
+
+def _said(said: Said, language: str) -> str:
+    values = {name: in_language(value, language) for name, value in said.values.items()}
+    match said.kind:
+        case Kind.PLURAL:
+            one, many = said.source
+            return str(catalogue(language).ungettext(one, many, said.values["number"])) % values
+        case Kind.LIST:
+            return str(format_list([in_language(part, language) for part in said.source], "unit-short", language))
+        case Kind.NEED:
+            return label(said.source, language)
+        case Kind.LANGUAGE:
+            return language_name(said.source, language)
+        case Kind.WEEK_TIME:
+            return str(format_datetime(said.source, "EEE HH:mm", locale=Locale(language)))
+    text = str(catalogue(language).ugettext(said.source)) if said.source else ""
+    return text % values if values else text

@@ -1,0 +1,91 @@
+"""The reader's language: which one it is, and what is said in it.
+
+Staff: the language that they chose, kept with their account. Without signing in nothing is kept: `?lang=` in an address
+carries it, else the browser's own wish counts. Changing the language of a page on which something was typed sends the
+form with `language` set: nothing is acted on then, and the page comes back filled in (`auth.writing`).
+"""
+
+from typing import Any, Final
+
+from babel.support import NullTranslations
+from flask import Flask, current_app, request
+from flask_babel import Babel, Domain, get_locale
+from flask_login import current_user
+
+from referral_dir.desk import accounts
+from referral_dir.desk.translating import catalogue, in_language
+from referral_dir.domain.saying import UI_LANGUAGES
+from referral_dir.store.db import transaction
+
+# In their own words, as everybody looks for their own.
+OWN_NAMES: Final = {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية", "uk": "Українська"}
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
+
+
+class _Catalogues(Domain):  # type: ignore[misc]
+    """Flask-Babel's `gettext`, from the catalogues that e-mails are translated from too."""
+
+    def get_translations(self) -> NullTranslations:
+        return catalogue(ui_language())
+
+
+def install(app: Flask) -> None:
+    """Choose the language of each request; let every page say things in it."""
+    app.config.update(BABEL_DEFAULT_LOCALE="en", BABEL_DEFAULT_TIMEZONE="UTC")
+    Babel(app, locale_selector=chosen)
+    app.extensions["babel"].domain_instance = _Catalogues()
+    app.jinja_env.finalize = in_words
+    app.jinja_env.filters["said"] = in_words
+    app.jinja_env.globals.update(OWN_NAMES=OWN_NAMES, ui_language=ui_language, direction=direction)
+    app.before_request(_remember)
+    app.url_defaults(_carry)
+
+
+def _wished() -> str | None:
+    """The language that this request names, if it is one of ours."""
+    name = request.form.get("language") if request.method == "POST" else None
+    name = name or request.args.get("lang")
+    return name if name in UI_LANGUAGES else None
+
+
+def _remember() -> None:
+    """Whoever is signed in keeps the language of the form that they sent to see its page in it."""
+    wished = _wished()
+    if request.method == "POST" and wished and current_user.is_authenticated and wished != current_user.language:
+        with transaction(current_app.extensions["referral_dir"].store, current_user.actor) as db:
+            accounts.choose_language(db, current_user.actor.person_id, wished)
+        current_user.language = wished
+
+
+def chosen() -> str:
+    """The language of this request's answer."""
+    kept = current_user.language if current_user.is_authenticated else None
+    return _wished() or kept or request.accept_languages.best_match(UI_LANGUAGES) or "en"
+
+
+def only_language() -> bool:
+    """Whether a form was sent only to see its page in another language: nothing may be acted on."""
+    return request.method == "POST" and "language" in request.form
+
+
+def _carry(endpoint: str, values: dict[str, Any]) -> None:
+    """Without signing in, addresses carry the language that was asked for from page to page."""
+    if endpoint != "static" and "lang" not in values and not current_user.is_authenticated:
+        wished = _wished()
+        if wished:
+            values["lang"] = wished
+
+
+def ui_language() -> str:
+    """The code of the page's language; English outside a request."""
+    return str(get_locale() or "en").split("_")[0]
+
+
+def direction() -> str:
+    """`rtl` or `ltr`, of the page."""
+    return "rtl" if ui_language() in RIGHT_TO_LEFT else "ltr"
+
+
+def in_words(value: Any) -> Any:
+    """What a rule or a workflow said, in the page's language; everything else as it is."""
+    return in_language(value, ui_language())
