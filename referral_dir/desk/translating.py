@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -20,6 +19,7 @@ from referral_dir.domain.needs import label
 from referral_dir.domain.saying import Kind, Said
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "translations"
+COMMAS: Final = {"ar": "، "}
 
 
 @cache
@@ -47,7 +47,7 @@ def _said(said: Said, language: str) -> str:
             one, many = said.source
             return str(catalogue(language).ungettext(one, many, said.values["number"])) % values
         case Kind.LIST:
-            return str(format_list([in_language(part, language) for part in said.source], "unit-short", language))
+            return COMMAS.get(language, ", ").join(in_language(part, language) for part in said.source)
         case Kind.NEED:
             return label(said.source, language)
         case Kind.LANGUAGE:

@@ -2,8 +2,8 @@
 
 A rule or a workflow says things in English: `say("%(free)s free, said %(age)s", free=…, age=…)`. What comes back is
 that English text, a `str` like any other, for the command line, JSON and tests; it also remembers the sentence without
-its values, and its values. `desk/translating.py` looks the sentence up in the catalogue and puts the translated values in, as
-deep as they are nested. So no room below the pages knows of locales, and no sentence is written twice.
+its values, and its values. `desk/translating.py` looks the sentence up in the catalogue and puts the translated values
+in, as deep as they are nested. So no room below the pages knows of locales, and no sentence is written twice.
 
 The first argument is always a literal: the catalogues are made by reading the code. Never join two of them with `+` or
 an f-string, which forgets how they were made: use a sentence with values, or `say_list`.
