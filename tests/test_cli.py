@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -125,7 +126,9 @@ def test_every_command_has_help_and_the_trail_verifies(run: Any, tmp_path: Path)
     from referral_dir.cli import main
 
     for name in main.commands:
-        assert "Usage" in run(name, "--help")
+        helped = CliRunner().invoke(main, [name, "--help"])
+        assert helped.exit_code == 0
+        assert "Usage" in helped.output
     assert "unbroken" in run("audit", "verify")
     assert "written" in run("audit", "head", "--output", str(tmp_path / "head.json"))
     assert "as the head of entry" in run("audit", "verify", "--head", str(tmp_path / "head.json"))

@@ -80,6 +80,8 @@ def test_no_read_succeeds_after_a_withdrawal_has_committed(store: Store) -> None
                     broken.append(number)
                     break
                 seen[number] += shown
+                # SQLite's one writer at a time: a reader that asks without pause keeps the other from its turn.
+                time.sleep(0.001)
 
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(read_each), pool.submit(withdraw_each)]:
