@@ -14,5 +14,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table('person') as batch:
-        batch.drop_column('language')
+    # Not by a copy of the table: what refers to its rows would stand in the way on SQLite.
+    op.drop_column('person', 'language')
