@@ -52,6 +52,7 @@ def _audiences() -> list[ModuleType]:
         caseworker,
         consent,
         factors,
+        finding,
         joining,
         officer,
         oversight,
@@ -61,5 +62,5 @@ def _audiences() -> list[ModuleType]:
         reveals,
     )
 
-    return [public, account, resets, factors, joining, officer, consent, break_glass, caseworker, provider, reveals,
-            oversight, administration]
+    return [public, account, resets, factors, joining, finding, officer, consent, break_glass, caseworker, provider,
+            reveals, oversight, administration]

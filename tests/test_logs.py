@@ -31,11 +31,11 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_our_events_keep_their_listed_fields_and_lose_all_others(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.event("answered", endpoint="officer.find_form", method="GET", status=200, milliseconds=12,
+    logs.event("answered", endpoint="finding.find_form", method="GET", status=200, milliseconds=12,
                reference="0a1b2c3d", name=CANARY, path=f"/officer/case/{CANARY}", user=CANARY)
     [line] = lines(capsys)
     assert set(line) == {"event", "endpoint", "method", "status", "milliseconds", "reference", "level", "time"}
-    assert (line["event"], line["endpoint"], line["status"]) == ("answered", "officer.find_form", 200)
+    assert (line["event"], line["endpoint"], line["status"]) == ("answered", "finding.find_form", 200)
 
 
 @pytest.mark.parametrize("field", sorted(logs.FIELDS))

@@ -30,7 +30,7 @@ Guard = frozenset[Role] | None
 PUBLIC: Final[Guard] = None
 SIGNED_IN: Final = frozenset(Role)
 HOME: Final = {
-    Role.OFFICER: "officer.find_form", Role.CASEWORKER: "caseworker.board_page", Role.PROVIDER: "provider.incoming",
+    Role.OFFICER: "finding.find_form", Role.CASEWORKER: "caseworker.board_page", Role.PROVIDER: "provider.incoming",
     Role.OVERSEER: "oversight.trail", Role.ADMINISTRATOR: "administration.people",
 }
 

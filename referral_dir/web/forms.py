@@ -9,8 +9,11 @@ from werkzeug.datastructures import MultiDict
 from referral_dir.desk import find
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Need
+from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
 
 Form = MultiDict[str, str]
+# What may be chosen of a person and of a case.
+CHOICES = {"ages": list(AgeBand), "genders": list(Gender), "priorities": list(Priority)}
 # All fields of the find form.
 ASKED = ("needs", "languages", "other_languages", "near", "near_choice", "radius_km", "age", "gender", "household",
          "accessibility", "open_now", "avoid_organizations", "avoid_communities", "avoid_near", "avoid_km")
