@@ -60,7 +60,8 @@ def _audiences() -> list[ModuleType]:
         public,
         resets,
         reveals,
+        styleguide,
     )
 
     return [public, account, resets, factors, joining, finding, officer, consent, break_glass, caseworker, provider,
-            reveals, oversight, administration]
+            reveals, oversight, administration, styleguide]

@@ -1,40 +1,109 @@
-// The exit: leave at once, without a way back by the Back button. Works without this script as a link or a form.
+// What a page may ask of the script by attributes. Every page works without it.
+//   data-exit               link or form: leave at once; so does Shift three times
+//   data-needs-script       hidden until script runs; so are data-copy, -print, -speak, -position
+//   data-filter="#list"     input: shows only the tiles, items or rows in the list that hold its words
+//   data-confirm="Sure?"    form: asks before it is sent
+//   data-poll="/version"    hidden link: asks every data-every seconds (30) whether the text there is still data-version;
+//                           if not, reloads where nothing was typed, else shows the link
+//   data-undo="20"          goes away after so many seconds
+//   data-speak="#text"      button: the device reads the text aloud in its own language; again stops it
+//   data-position           button: the device's place, once, into the form's lat and lon, or its near; data-fail if not
+//   data-copy="#text"       button: copies it, then says data-done
+//   data-print              button: prints
+//   data-remember="name"    details: open or closed until the window is closed; never a name that tells of a case
 (function () {
   "use strict";
+  var dirty = false, speech = window.speechSynthesis, presses = [];
+  function all(selector, each, root) { (root || document).querySelectorAll(selector).forEach(each); }
+  function on(selector, event, act) { all(selector, function (e) { e.addEventListener(event, act.bind(null, e)); }); }
   function hide() {
     document.title = "";
     document.documentElement.style.display = "none";
   }
+  // Leaves without a way back by the Back button.
   function leave(event) {
     if (event) { event.preventDefault(); }
     hide();
+    if (speech) { speech.cancel(); }
     var form = document.querySelector("form[data-exit]");
     // Ends the session on the server, if there is one; goes out even as the page goes away. Where a browser sends no
     // beacons, the form itself does it.
     if (form && !(navigator.sendBeacon && navigator.sendBeacon("/leave"))) { form.submit(); return; }
     location.replace("/leave");
   }
-  document.querySelectorAll("[data-exit]").forEach(function (way) {
+  all("[data-exit]", function (way) {
     way.addEventListener(way.tagName === "FORM" ? "submit" : "click", leave);
   });
-  var presses = [];
   document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") { all("[data-menu][open]", function (menu) { menu.open = false; }); }
     if (event.key !== "Shift" || event.repeat) { return; }
     presses = presses.filter(function (at) { return event.timeStamp - at < 2000; });
     presses.push(event.timeStamp);
     if (presses.length >= 3 && document.querySelector("[data-exit]")) { leave(); }
   });
-  // A form is sent once, however often it is tapped.
-  document.querySelectorAll("form:not([data-exit])").forEach(function (form) {
-    form.addEventListener("submit", function (event) {
-      if (form.dataset.sent) { event.preventDefault(); return; }
-      form.dataset.sent = "1";
-    });
+  document.addEventListener("click", function (event) {
+    all("[data-menu][open]", function (menu) { if (!menu.contains(event.target)) { menu.open = false; } });
+  });
+  document.addEventListener("input", function (event) { dirty = dirty || !event.target.dataset.filter; });
+  // A form is sent once, however often it is tapped; again after a while, for what only brings a file.
+  on("form:not([data-exit])", "submit", function (form, event) {
+    if (form.dataset.sent || (form.dataset.confirm && !confirm(form.dataset.confirm))) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    setTimeout(function () { delete form.dataset.sent; }, 8000);
   });
   window.addEventListener("pageshow", function (event) {
     // Shown again from memory after somebody left: the server was not asked, so the mark is looked at here.
     if (event.persisted && /(^|; )(__Host-)?m=1/.test(document.cookie)) { hide(); location.replace("/leave"); return; }
-    document.querySelectorAll("form").forEach(function (form) { delete form.dataset.sent; });
+    all("form", function (form) { delete form.dataset.sent; });
+  });
+  all("[data-needs-script],[data-copy],[data-print],[data-speak],[data-position]", function (e) {
+    e.hidden = e.dataset.speak ? !speech : "position" in e.dataset && !navigator.geolocation;
+  });
+  on("[data-filter]", "input", function (input) {
+    var found = 0, sought = input.value.trim().toLowerCase(), list = document.querySelector(input.dataset.filter);
+    all(".tile,li,tbody tr,.card", function (e) {
+      var tick = e.querySelector("input"), text = (e.textContent + " " + (e.dataset.also || "")).toLowerCase();
+      e.hidden = !text.includes(sought) && !(tick && tick.checked);
+      found += !e.hidden;
+    }, list);
+    all("details", function (e) { if (sought) { e.open = true; } }, list);
+    var none = input.parentNode.querySelector("[data-none]");
+    if (none) { none.textContent = found ? "" : none.dataset.none; }
+  });
+  all("[data-poll]", function (link) {
+    setInterval(function () {
+      if (document.hidden) { return; }
+      fetch(link.dataset.poll, { credentials: "same-origin" }).then(function (answer) {
+        return answer.ok && !answer.redirected ? answer.text() : link.dataset.version;
+      }).then(function (now) {
+        if (now === link.dataset.version) { return; }
+        if (dirty) { link.hidden = false; } else { location.reload(); }
+      }).catch(function () {});
+    }, (link.dataset.every || 30) * 1000);
+  });
+  all("[data-undo]", function (e) { setTimeout(function () { e.hidden = true; }, e.dataset.undo * 1000); });
+  on("[data-speak]", "click", function (button) {
+    var said = document.querySelector(button.dataset.speak), words = new SpeechSynthesisUtterance(said.innerText);
+    words.lang = said.closest("[lang]").lang;
+    if (speech.speaking) { speech.cancel(); } else { speech.speak(words); }
+  });
+  on("[data-position]", "click", function (button) {
+    navigator.geolocation.getCurrentPosition(function (found) {
+      var form = button.form.elements, lat = found.coords.latitude.toFixed(4), lon = found.coords.longitude.toFixed(4);
+      if (form.lat) { form.lat.value = lat; form.lon.value = lon; } else { form.near.value = lat + ", " + lon; }
+      button.textContent = button.dataset.done || button.textContent;
+    }, function () { button.textContent = button.dataset.fail || button.textContent; }, { timeout: 15000 });
+  });
+  on("[data-copy]", "click", function (button) {
+    navigator.clipboard.writeText(document.querySelector(button.dataset.copy).innerText).then(function () {
+      button.textContent = button.dataset.done;
+    });
+  });
+  on("[data-print]", "click", function () { print(); });
+  all("details[data-remember]", function (e) {
+    var name = "open-" + e.dataset.remember, was = sessionStorage.getItem(name);
+    if (was) { e.open = was === "1"; }
+    e.addEventListener("toggle", function () { sessionStorage.setItem(name, e.open ? "1" : "0"); });
   });
   var summary = document.querySelector(".problem[tabindex]");
   if (summary) { summary.focus(); }

@@ -11,6 +11,7 @@ from babel.support import NullTranslations
 from flask import Flask, current_app, request
 from flask_babel import Babel, Domain, get_locale
 from flask_login import current_user
+from werkzeug.exceptions import HTTPException
 
 from referral_dir.desk import accounts
 from referral_dir.desk.translating import catalogue, in_language
@@ -43,9 +44,15 @@ def install(app: Flask) -> None:
 
 def _wished() -> str | None:
     """The language that this request names, if it is one of ours."""
-    name = request.form.get("language") if request.method == "POST" else None
-    name = name or request.args.get("lang")
+    name = (_sent() if request.method == "POST" else None) or request.args.get("lang")
     return name if name in UI_LANGUAGES else None
+
+
+def _sent() -> str | None:
+    try:
+        return request.form.get("language")
+    except HTTPException:  # a body that may not be read, on the way to the page that says so
+        return None
 
 
 def _remember() -> None:

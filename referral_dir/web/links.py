@@ -18,6 +18,14 @@ def safe_link(target: object, words: object = None) -> Markup:
         else shown
 
 
+def local(target: object) -> str:
+    """The target, which must be a path of this site, as `url_for` makes them: what a component's link leads to."""
+    path = str(target)
+    if not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable():
+        raise ValueError("a component's link leads out of the site")
+    return path
+
+
 def linkable(target: str) -> bool:
     """Whether it is a web address over TLS, one plain e-mail address, or a number that can be dialled."""
     if not target.isprintable() or any(c in target for c in " \\\"'<>`"):

@@ -70,6 +70,11 @@ def nonce() -> str:
     return word
 
 
+def allow_position() -> None:
+    """Let this answer's page, and it alone, ask the device where it is (`data-position` in app.js)."""
+    g.permissions = HEADERS["Permissions-Policy"].replace("geolocation=()", "geolocation=(self)")
+
+
 def policy() -> str:
     """What a page may load and do: its own files by their mark, nothing inline, nothing of another origin."""
     return ("default-src 'none'; object-src 'none'; "
@@ -82,6 +87,8 @@ def add_headers(response: Response) -> Response:
     """Nothing is stored, framed, sniffed or referred; static files alone may be kept, by their content's hash."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if "permissions" in g:
+        response.headers["Permissions-Policy"] = g.permissions
     response.headers["Content-Security-Policy"] = policy()
     if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"

@@ -4,9 +4,11 @@ from html.parser import HTMLParser
 
 # What our templates are made of. A tag that is not here came from somewhere else.
 _DOCUMENT = "aside html head meta title link script body header main footer nav article section div span p h1 h2 h3 h4"
-_FORMS = "a form input button select option optgroup label legend fieldset textarea datalist details summary output"
-_TEXTS = "ul ol li dl dt dd table thead tbody tr th td caption strong em mark br hr code pre time small"
-_PICTURES = "svg path rect g img"
+_FORMS = ("a form input button select option optgroup label legend fieldset textarea datalist details summary output "
+          "progress meter noscript")
+_TEXTS = ("ul ol li dl dt dd table thead tbody tr th td caption strong em mark br hr code pre time small bdi abbr kbd "
+          "blockquote figure figcaption colgroup col")
+_PICTURES = "svg path rect g img circle ellipse line polyline polygon text tspan desc defs clippath pattern"
 TAGS = frozenset(f"{_DOCUMENT} {_FORMS} {_TEXTS} {_PICTURES}".split())
 
 
