@@ -57,6 +57,8 @@ def _sent() -> str | None:
 
 def _remember() -> None:
     """Whoever is signed in keeps the language of the form that they sent to see its page in it."""
+    if request.method == "POST":
+        _ = request.form  # what may not be read is refused here, before anything has looked into it
     wished = _wished()
     if request.method == "POST" and wished and current_user.is_authenticated and wished != current_user.language:
         with transaction(current_app.extensions["referral_dir"].store, current_user.actor) as db:
