@@ -2,7 +2,7 @@
 
 Staff: the language that they chose, kept with their account. Without signing in nothing is kept: `?lang=` in an address
 carries it, else the browser's own wish counts. Changing the language of a page on which something was typed sends the
-form with `language` set: nothing is acted on then, and the page comes back filled in (`auth.writing`).
+form with `page_language` set: nothing is acted on then, and the page comes back filled in (`auth.writing`).
 """
 
 from typing import Any, Final
@@ -50,7 +50,7 @@ def _wished() -> str | None:
 
 def _sent() -> str | None:
     try:
-        return request.form.get("language")
+        return request.form.get("page_language")
     except HTTPException:  # a body that may not be read, on the way to the page that says so
         return None
 
@@ -74,7 +74,7 @@ def chosen() -> str:
 
 def only_language() -> bool:
     """Whether a form was sent only to see its page in another language: nothing may be acted on."""
-    return request.method == "POST" and "language" in request.form
+    return request.method == "POST" and "page_language" in request.form
 
 
 def _carry(endpoint: str, values: dict[str, Any]) -> None:
