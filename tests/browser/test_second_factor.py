@@ -112,7 +112,7 @@ def test_time_codes_are_set_up_and_sign_in_without_script(chromium: Any, served:
     olga.see("What is needed?")
     olga.page.click("nav button:text-is('Sign out')")
     sign_in(olga, cast, cast.olga)
-    olga.page.click("summary")
+    olga.page.click("main summary")
     olga.page.fill("#recovery", code)
     olga.picture("factors-recovery")
     olga.page.click("button:text-is('Use this code')")
