@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote, urlencode
 
-from flask import current_app, request, url_for
+from flask import current_app, g, request, url_for
 from flask_login import current_user
 
 from referral_dir.domain.saying import UI_LANGUAGES, Said, say
 from referral_dir.domain.vocabulary import Role
-from referral_dir.web.auth import HOME
+from referral_dir.web.auth import HOME, local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,20 @@ def links() -> Iterator[tuple[str, Said, bool]]:
 
 def same_page() -> str:
     """This page's own address, where asking for it again shows it; else where its reader begins."""
-    adapter = current_app.create_url_adapter(request)
-    if request.endpoint and adapter is not None and adapter.test(request.path, method="GET"):
-        return request.full_path.rstrip("?") if request.method == "GET" else request.path
-    return url_for(HOME[current_user.actor.role] if current_user.is_authenticated else "public.home")
+    return _again() or url_for(HOME[current_user.actor.role] if current_user.is_authenticated else "public.home")
 
 
 def in_languages() -> Iterator[tuple[str, str]]:
     """(code, address) of this page in each language, for who is not signed in: nothing is kept of them."""
-    adapter = current_app.create_url_adapter(request)
-    again = bool(request.endpoint) and adapter is not None and adapter.test(request.path, method="GET")
     for code in UI_LANGUAGES:
-        if again and request.method == "GET":
-            values = {**request.args, **(request.view_args or {}), "lang": code}
-            yield code, url_for(request.endpoint or "", **values)
-        else:
-            yield code, f"{request.path}?lang={code}" if again else url_for("public.home", lang=code)
+        yield code, _again(lang=code) or url_for("public.home", lang=code)
+
+
+def _again(**also: str) -> str | None:
+    """The address of this page. None for an error's page, and for an answer that only a form gets."""
+    adapter = current_app.create_url_adapter(request)
+    if "reference" in g or not request.endpoint or adapter is None or not adapter.test(request.path, method="GET"):
+        return None
+    asked = request.args.to_dict() if request.method == "GET" else {}
+    asked = {name: value for name, value in asked.items() if name != "next" or local_path(value)} | also
+    return quote(request.script_root + request.path) + (f"?{urlencode(asked)}" if asked else "")
