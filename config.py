@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,10 +37,15 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_AUDIT_WITNESS", "none", "e-mail address elsewhere that keeps the signed heads"),
     ("REFERRAL_DIR_GEOCODER", "offline", "offline, nominatim, photon or pelias: for public addresses only"),
     ("REFERRAL_DIR_GEOCODER_DOMAIN", "none", "your own server for it"),
+    ("REFERRAL_DIR_TILES", "none",
+     "your own tile server, like https://tiles.example.org/{z}/{x}/{y}.png: it learns where people look"),
 )
 # No form is longer. A body that is longer still is cut off by the server before anything has read it.
 LARGEST_BODY: Final = 256 * 1024
 LARGEST_BODY_READ: Final = 4 * LARGEST_BODY
+
+# The host goes into the pages' policy, so no character may end or widen it.
+TILES: Final = re.compile(r"https://[a-z0-9.-]+(:\d+)?/(?=[^?#]*\{z\})(?=.*\{x\})(?=.*\{y\})[\w./{}@?&=%-]+", re.ASCII)
 
 
 class ConfigError(Exception):
@@ -71,6 +77,7 @@ class Settings:
     audit_witness: str | None
     geocoder: str
     geocoder_domain: str | None
+    tiles: str | None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -113,7 +120,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         text_index=values["REFERRAL_DIR_TEXT_INDEX"] or "whoosh", audit_key=values["REFERRAL_DIR_AUDIT_KEY"],
         audit_witness=values["REFERRAL_DIR_AUDIT_WITNESS"] or None,
         geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
-        geocoder_domain=values["REFERRAL_DIR_GEOCODER_DOMAIN"] or None)
+        geocoder_domain=values["REFERRAL_DIR_GEOCODER_DOMAIN"] or None, tiles=values["REFERRAL_DIR_TILES"] or None)
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -143,6 +150,8 @@ def _check(values: Mapping[str, str], demo: bool, secret: str, keys: str) -> lis
         errors.append("REFERRAL_DIR_GEOCODER must be offline, nominatim, photon or pelias")
     if values["REFERRAL_DIR_GEOCODER"] not in ("", "offline") and not values["REFERRAL_DIR_GEOCODER_DOMAIN"]:
         errors.append("REFERRAL_DIR_GEOCODER_DOMAIN must name your own server")
+    if values["REFERRAL_DIR_TILES"] and not TILES.fullmatch(values["REFERRAL_DIR_TILES"]):
+        errors.append("REFERRAL_DIR_TILES must be an address like https://tiles.example.org/{z}/{x}/{y}.png")
     if values["REFERRAL_DIR_TEXT_INDEX"] not in ("", "whoosh", "tantivy"):
         errors.append("REFERRAL_DIR_TEXT_INDEX must be whoosh or tantivy")
     if demo and not _is_loopback(values["REFERRAL_DIR_HOST"] or "127.0.0.1"):

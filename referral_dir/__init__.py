@@ -18,7 +18,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store
     from referral_dir.desk.retention import catch_up
-    from referral_dir.web import auth, errors, languages, page_words, request_log, security, uploads
+    from referral_dir.web import auth, errors, languages, map_pages, page_words, request_log, security, uploads
 
     logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
@@ -38,6 +38,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     request_log.install(app)
     errors.install(app)
     page_words.install(app)
+    map_pages.install(app)
     for module in _audiences():
         app.register_blueprint(module.blueprint)
         app.before_request_funcs[module.blueprint.name] = [auth.guard(module.GUARD)]

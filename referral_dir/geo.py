@@ -273,3 +273,13 @@ def _areas() -> dict[tuple[str, str], str]:
 def area_name(text: str, country: str) -> str | None:
     """The first-level area of the country that is called or abbreviated like this ("Florida", "FL"), or None."""
     return _areas().get((country, fold(text)))
+
+
+def towns_within(latitude: float, longitude: float, radius_km: float, limit: int = 40) -> list[Place]:
+    """The largest populated places within a distance of a point (degrees, WGS 84), largest first."""
+    here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
+    known, angle = _gazetteer(), min(radius_km / EARTH_RADIUS_KM, math.pi)
+    band = math.degrees(angle)
+    first, last = np.searchsorted(known.latitudes, (latitude - band, latitude + band))
+    found = known.by_latitude[first:last][known.vectors[first:last] @ here >= math.cos(angle)]
+    return [_place(int(number)) for number in np.sort(found)[:limit]]

@@ -29,7 +29,10 @@ def test_good_settings_hide_their_secrets_when_printed() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("PORT", "http"), ("REFERRAL_DIR_GEOCODER", "elsewhere"), ("REFERRAL_DIR_TEXT_INDEX", "none"),
-    ("REFERRAL_DIR_SECRET_KEY", "short"), ("REFERRAL_DIR_BASE_URL", "http://plain.example")])
+    ("REFERRAL_DIR_SECRET_KEY", "short"), ("REFERRAL_DIR_BASE_URL", "http://plain.example"),
+    ("REFERRAL_DIR_TILES", "http://tiles.example/{z}/{x}/{y}.png"),
+    ("REFERRAL_DIR_TILES", "https://tiles.example/{x}/{y}.png"),
+    ("REFERRAL_DIR_TILES", "https://tiles.example; script-src */{z}/{x}/{y}.png")])
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         load_settings({**GOOD, name: value})

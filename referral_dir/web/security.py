@@ -79,7 +79,9 @@ def policy() -> str:
     """What a page may load and do: its own files by their mark, nothing inline, nothing of another origin."""
     return ("default-src 'none'; object-src 'none'; "
             f"script-src 'self' 'nonce-{nonce()}'; style-src 'self' 'nonce-{nonce()}'; "
-            "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            # A page with a map may load the tiles of the deployment's own server, where it names one.
+            f"img-src 'self' data:{' ' + g.tile_origin if 'tile_origin' in g else ''}; "
+            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'")
 
 
