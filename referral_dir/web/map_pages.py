@@ -1,4 +1,4 @@
-"""Maps on pages: what templates call, and what the page's policy allows for them."""
+"""Maps and charts on pages: what templates call, and what the page's policy allows for them."""
 
 from urllib.parse import urlsplit
 
@@ -6,6 +6,7 @@ from flask import Flask, g
 
 from referral_dir.desk.map_tiles import Tile, tiles
 from referral_dir.desk.maps import Map, for_answer
+from referral_dir.web import charts
 from referral_dir.web.auth import edge
 
 
@@ -21,4 +22,6 @@ def map_tiles(shown: Map) -> tuple[Tile, ...]:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.globals.update(map_of=for_answer, map_tiles=map_tiles)
+    app.jinja_env.globals.update(map_of=for_answer, map_tiles=map_tiles, chart_width=charts.WIDTH,
+                                 chart_bars=charts.bars, chart_stacked=charts.stacked, chart_line=charts.line,
+                                 chart_columns=charts.columns)
