@@ -49,9 +49,11 @@ def _audiences() -> list[ModuleType]:
     from referral_dir.web import (
         account,
         administration,
+        asking,
         break_glass,
         caseworker,
         consent,
+        consent_screen,
         factors,
         finding,
         joining,
@@ -64,5 +66,5 @@ def _audiences() -> list[ModuleType]:
         styleguide,
     )
 
-    return [public, account, resets, factors, joining, finding, officer, consent, break_glass, caseworker, provider,
-            reveals, oversight, administration, styleguide]
+    return [public, account, resets, factors, joining, finding, officer, asking, consent, consent_screen, break_glass,
+            caseworker, provider, reveals, oversight, administration, styleguide]

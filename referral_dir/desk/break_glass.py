@@ -13,6 +13,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.break_glass import Claim
 from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
 from referral_dir.domain.interpreting import is_safe
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import break_glass_queries, candidates, crypto
 from referral_dir.store.cases import BreakGlass, Case
@@ -53,7 +54,7 @@ def grant(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, cla
     rules.check(claim)
     budgets.spend(session, actor, "case:break_glass", now)
     if break_glass_queries.last_answer(session, case.id, service.organization_id) in rules.A_NO:
-        raise WrongState("the person has said no to this organization: that stands; call the emergency services")
+        raise WrongState(say("the person has said no to this organization: that stands; call the emergency services"))
     row_id = uuid4()
     row = BreakGlass(
         id=row_id, case_id=case.id, recipient_organization_id=service.organization_id, person_id=person.id,
@@ -116,10 +117,10 @@ def review(session: "Session", actor: Actor, break_glass_id: UUID, verdict: str,
     """Say whether it was justified. A no ends what still lasts. Raises NotFound, Invalid, WrongState."""
     row, _, _ = _reviewable(session, actor, break_glass_id)
     if verdict not in rules.VERDICTS:
-        raise Invalid({"verdict": "choose one"})
+        raise Invalid({"verdict": say("choose one")})
     if not break_glass_queries.mark_reviewed(session, row.id, reviewed=now, reviewed_by_id=actor.person_id,
                                              verdict=verdict):
-        raise WrongState("this was reviewed already")
+        raise WrongState(say("this was reviewed already"))
     session.refresh(row)
     audit.record(session, actor, "break_glass:review", now, subject=f"break_glass:{row.id}", purpose=PURPOSE,
                  details={"verdict": verdict})
@@ -129,10 +130,10 @@ def review(session: "Session", actor: Actor, break_glass_id: UUID, verdict: str,
 def _privileged(session: "Session", actor: Actor, now: datetime) -> Person:
     person = break_glass_queries.person_with_privilege(session, actor.person_id)
     if person is None:
-        raise Forbidden("this takes a named privilege: ask a vital interests officer")
+        raise Forbidden(say("this takes a named privilege: ask a vital interests officer"))
     if any(rules.is_overdue(row.review_by, row.reviewed, now)
            for row in break_glass_queries.of_person(session, person.id)):
-        raise Forbidden("suspended until an overdue review has been made")
+        raise Forbidden(say("suspended until an overdue review has been made"))
     return person
 
 
@@ -140,10 +141,10 @@ def _chosen(session: "Session", actor: Actor, case_id: UUID, service_id: UUID) -
     case = own_case(session, actor, case_id)
     service = session.get(Service, service_id)
     if case.closed is not None or service is None or service.status != "active" or not service.accepts_handoffs:
-        raise NotFound("no such case or service")
+        raise NotFound(say("no such case or service"))
     need = need_of(session, case)
     if not all(is_safe(need, found) for found in candidates.load_candidates(session, [service.id])):
-        raise NotFound("no such case or service")
+        raise NotFound(say("no such case or service"))
     return case, service
 
 
@@ -151,7 +152,7 @@ def _reviewable(session: "Session", actor: Actor, break_glass_id: UUID) -> tuple
     require(actor, "break_glass:review")
     found = break_glass_queries.find_to_review(session, break_glass_id, actor)
     if found is None:
-        raise NotFound("nothing here is yours to review")
+        raise NotFound(say("nothing here is yours to review"))
     return found
 
 

@@ -14,6 +14,7 @@ from referral_dir.domain.errors import Invalid, NotFound, PurposeNeeded, WrongSt
 from referral_dir.domain.need import Area, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Purpose, Reason
 from referral_dir.store import audit_queries, case_queries, crypto, exclusion_queries
 from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, Disclosure, Handoff
@@ -118,13 +119,13 @@ def open_file(session: "Session", case: Case) -> CaseFile:
 def _purpose(session: "Session", actor: Actor, case: Case, purpose: str | None, now: datetime) -> str:
     if purpose is not None:
         if purpose not in set(Purpose):
-            raise Invalid({"purpose": "choose for what you open this case"})
+            raise Invalid({"purpose": say("choose for what you open this case")})
         return purpose
     if case.created_by_id == actor.person_id:
         return Purpose.REFERRAL
     said = audit_queries.purpose_of(session, actor.person_id, f"case:{case.id}", "case:read", now - SHIFT)
     if said is None:
-        raise PurposeNeeded("say first for what you open this case")
+        raise PurposeNeeded(say("say first for what you open this case"))
     return said
 
 
@@ -133,8 +134,9 @@ def set_identifying(session: "Session", actor: Actor, case_id: UUID, values: Map
     """Set identifying fields; an empty value forgets the field. Raises Invalid."""
     require(actor, "case:change")
     case = _open(own_case(session, actor, case_id))
-    errors = {f: "no such field" for f in values if f not in IDENTIFYING_FIELDS}
-    errors |= {f: f"at most {MAXIMUM_FIELD} characters" for f, v in values.items() if len(v) > MAXIMUM_FIELD}
+    errors: dict[str, str] = {f: say("no such field") for f in values if f not in IDENTIFYING_FIELDS}
+    errors |= {f: say("at most %(number)s characters", number=MAXIMUM_FIELD)
+               for f, v in values.items() if len(v) > MAXIMUM_FIELD}
     if errors:
         raise Invalid(errors)
     key, before = case_key(session, case), identifying_fields(session, case)
@@ -165,7 +167,7 @@ def own_case(session: "Session", actor: Actor, case_id: UUID) -> Case:
     """The case, if the actor's organization owns it. Raises NotFound."""
     case = case_queries.find_case(session, case_id, actor)
     if case is None:
-        raise NotFound("no such case")
+        raise NotFound(say("no such case"))
     return case
 
 
@@ -173,7 +175,7 @@ def case_key(session: "Session", case: Case) -> bytes:
     """The case's own key. Raises NotFound where it was destroyed."""
     kept = session.get(CaseKey, case.id)
     if kept is None:
-        raise NotFound("this case has been erased")
+        raise NotFound(say("this case has been erased"))
     key: bytes = session.info["keys"].open(kept.wrapped, case.id, "wrapped_key")
     return key
 
@@ -229,29 +231,29 @@ def need_of(session: "Session", case: Case, *, radius_km: float = 50.0) -> Need:
 
 def _open(case: Case) -> Case:
     if case.closed is not None:
-        raise WrongState("this case is closed")
+        raise WrongState(say("this case is closed"))
     return case
 
 
 def _check(new: NewCase) -> None:
     errors: dict[str, str] = {}
     if not new.needs:
-        errors["needs"] = "choose at least one need"
+        errors["needs"] = say("choose at least one need")
     for code in new.needs:
         try:
             check_code(code)
         except ValueError as error:
-            errors["needs"] = str(error)
+            errors["needs"] = error.args[0]
     if new.priority not in set(Priority):
-        errors["priority"] = "choose how soon an answer is needed"
+        errors["priority"] = say("choose how soon an answer is needed")
     if new.age_band and new.age_band not in set(AgeBand):
-        errors["age_band"] = "choose an age group"
+        errors["age_band"] = say("choose an age group")
     if new.gender and new.gender not in set(Gender):
-        errors["gender"] = "choose from the list"
+        errors["gender"] = say("choose from the list")
     if not 1 <= new.household <= 50:
-        errors["household"] = "from 1 to 50 people"
+        errors["household"] = say("from 1 to 50 people")
     if len(json.dumps(list(new.accessibility))) > 500 or len(new.safe_contact) > MAXIMUM_FIELD:
-        errors["safe_contact"] = f"at most {MAXIMUM_FIELD} characters"
+        errors["safe_contact"] = say("at most %(number)s characters", number=MAXIMUM_FIELD)
     if errors:
         raise Invalid(errors)
 

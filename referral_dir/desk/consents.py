@@ -15,7 +15,8 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent_record import Answer, Explanation, Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.notices import notice
-from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, Party, Reason
+from referral_dir.domain.saying import say
+from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, HandoffState, Party, Reason
 from referral_dir.store import break_glass_queries, case_queries, consent_queries, exclusion_queries
 from referral_dir.store.cases import Case, Consent, ConsentEvent, ConsentNotice
 from referral_dir.store.directory import Organization, Service
@@ -30,9 +31,9 @@ def draft(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, ter
     case = case_queries.find_case(session, case_id, actor)
     service = session.get(Service, service_id)
     if case is None or case.closed is not None or service is None or service.status != "active":
-        raise NotFound("no such case or service")
+        raise NotFound(say("no such case or service"))
     if service.organization_id in exclusion_queries.excluded_organizations(session, case.id):
-        raise Invalid({"service": "its organization must never see this case: choose another"})
+        raise Invalid({"service": say("its organization must never see this case: choose another")})
     record.check_terms(terms, now)
     expires = record.expiry(now, terms.days)
     row = Consent(
@@ -79,7 +80,7 @@ def give(session: "Session", actor: Actor, consent_id: UUID, answer: Answer, now
     if row.state == ConsentState.EXPLAINED:
         record.check_answer(answer, guarded)
         if case.closed is not None or row.expires <= now:
-            raise WrongState("the case is closed, or this record's end has passed: start a new one")
+            raise WrongState(say("the case is closed, or this record's end has passed: start a new one"))
     digital = answer.method == ConsentMethod.DIGITAL
     _move(session, actor, row, ConsentState.GIVEN, now, given=now, valid_from=max(row.valid_from or now, now),
           method=answer.method, assent=answer.assent if guarded else None,
@@ -94,11 +95,28 @@ def give(session: "Session", actor: Actor, consent_id: UUID, answer: Answer, now
 
 
 def refuse(session: "Session", actor: Actor, consent_id: UUID, *, now: datetime) -> Consent:
-    """The person said no. The service stays one of their choices."""
+    """The person said no. The service stays one of their choices; what was not sent yet is not sent."""
     row = _own(session, actor, consent_id)
     _wait_for_vital_reads(session, row, now)
     _move(session, actor, row, ConsentState.REFUSED, now, ended=now)
+    for handoff in case_queries.open_handoffs(session, case_id=row.case_id):
+        if handoff.recipient_organization_id == row.recipient_organization_id and handoff.state == HandoffState.DRAFT:
+            ending.cancel(session, actor, handoff, Reason.CHOSE_ANOTHER, Party.PERSON, now)
     return row
+
+
+def on_screen(session: "Session", actor: Actor, consent_id: UUID, said: Explanation, answer: Answer | None,
+              now: datetime) -> Consent:
+    """The person read the notice on this screen and pressed an answer, and the officer says that it was them.
+
+    What was shown and what was pressed are written down together. No answer: they pressed no.
+    """
+    row = _own(session, actor, consent_id)
+    if row.state == ConsentState.DRAFT:
+        explain(session, actor, consent_id, said, now)
+    if answer is None:
+        return refuse(session, actor, consent_id, now=now)
+    return give(session, actor, consent_id, answer, now)
 
 
 def withdraw(session: "Session", actor: Actor, consent_id: UUID, said: Withdrawal, now: datetime) -> Consent:
@@ -114,6 +132,16 @@ def withdraw(session: "Session", actor: Actor, consent_id: UUID, said: Withdrawa
           withdrawal_method=said.method)
     end_handoffs(session, actor, row.id, Reason.CONSENT_WITHDRAWN, Party.PERSON, now)
     return row
+
+
+def standing(session: "Session", actor: Actor, case_id: UUID, organization_id: UUID, now: datetime) -> Consent | None:
+    """The record under which this organization may be asked for the case now, if there is one."""
+    require(actor, "consent:record")
+    if case_queries.find_case(session, case_id, actor) is None:
+        raise NotFound(say("no such case or service"))
+    return next((row for row in case_queries.consents_of(session, case_id)
+                 if row.recipient_organization_id == organization_id and row.purpose == rules.PURPOSE_REFERRAL
+                 and rules.is_active(case_queries.as_consent(row), now)), None)
 
 
 def expire_due(session: "Session", now: datetime) -> int:
@@ -140,7 +168,7 @@ def _own(session: "Session", actor: Actor, consent_id: UUID, *, lock: bool = Tru
     require(actor, "consent:record")
     row = case_queries.find_consent(session, consent_id, actor, lock=lock)
     if row is None:
-        raise NotFound("no such consent record")
+        raise NotFound(say("no such consent record"))
     return row
 
 
@@ -165,7 +193,7 @@ def _move(session: "Session", actor: Actor | None, row: Consent, to: ConsentStat
           **values: object) -> None:
     rules.advance(ConsentState(row.state), to)
     if not case_queries.move_consent(session, row.id, row.state, state=to, **values):
-        raise WrongState("someone changed this record a moment ago: reload it")
+        raise WrongState(say("someone changed this record a moment ago: reload it"))
     session.refresh(row)
     _note(session, actor, row, to, now)
 
@@ -190,6 +218,6 @@ def by_code(session: "Session", actor: Actor, text: str, now: datetime) -> Conse
     first = receipt.id_range(text)
     row = consent_queries.consent_between(session, *first, actor) if first else None
     if row is None:
-        raise NotFound("no copy has this code")
+        raise NotFound(say("no copy has this code"))
     audit.record(session, actor, "consent:read", now, subject=f"consent:{row.id}", purpose=row.purpose)
     return row

@@ -10,6 +10,7 @@ from referral_dir.desk import audit, ending
 from referral_dir.desk.cases import case_key, own_case
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction, Party, Reason
 from referral_dir.store import case_queries, crypto, exclusion_queries, tenancy
 from referral_dir.store.cases import Case, CaseExclusion
@@ -48,12 +49,12 @@ def exclude_person(session: "Session", actor: Actor, case_id: UUID, email: str, 
     case = _own(session, actor, case_id)
     address = email.strip()
     if len(address) > LONGEST_NAME or not address.isprintable() or not _EMAIL.fullmatch(address):
-        raise Invalid({"exclude_email": "write an e-mail address, like name@example.org"})
+        raise Invalid({"exclude_email": say("write an e-mail address, like name@example.org")})
     keys = tenancy.person_keys(session.info["keys"], address)
     if not set(keys).isdisjoint(tenancy.keys_of(session, actor.person_id)):
-        raise Invalid({"exclude_email": "this is your own address: ask a colleague to take the case first"})
+        raise Invalid({"exclude_email": say("this is your own address: ask a colleague to take the case first")})
     if any(row.person_key in keys for row in exclusion_queries.exclusions_of(session, case.id)):
-        raise Invalid({"exclude_email": "this address is on the list already"})
+        raise Invalid({"exclude_email": say("this address is on the list already")})
     _add(session, case, address, now, person_key=keys[0])
     _audit(session, actor, case, now, "person", "added")
 
@@ -63,9 +64,9 @@ def exclude_organization(session: "Session", actor: Actor, case_id: UUID, name: 
     case = _own(session, actor, case_id)
     organization = _called(session, name)
     if organization.id == case.organization_id:
-        raise Invalid({"exclude_organization": "this is your own organization: name the people in it instead"})
+        raise Invalid({"exclude_organization": say("this is your own organization: name the people in it instead")})
     if organization.id in exclusion_queries.excluded_organizations(session, case.id):
-        raise Invalid({"exclude_organization": "this organization is on the list already"})
+        raise Invalid({"exclude_organization": say("this organization is on the list already")})
     _add(session, case, organization.name, now, organization_id=organization.id)
     for handoff in case_queries.open_handoffs(session, case_id=case.id):
         if handoff.recipient_organization_id == organization.id:
@@ -80,7 +81,7 @@ def remove(session: "Session", actor: Actor, case_id: UUID, exclusion_id: UUID, 
     case = _own(session, actor, case_id)
     row = exclusion_queries.find_exclusion(session, actor, exclusion_id)
     if row is None or row.case_id != case.id:
-        raise NotFound("no such entry")
+        raise NotFound(say("no such entry"))
     kind = "organization" if row.organization_id else "person"
     exclusion_queries.remove_exclusion(session, row.id)
     _audit(session, actor, case, now, kind, "removed")
@@ -94,12 +95,13 @@ def _own(session: "Session", actor: Actor, case_id: UUID) -> Case:
 def _called(session: "Session", name: str) -> Organization:
     wanted = name.strip()
     if not wanted or len(wanted) > LONGEST_NAME:
-        raise Invalid({"exclude_organization": "write the organization's name"})
+        raise Invalid({"exclude_organization": say("write the organization's name")})
     found = exclusion_queries.organizations_called(session, wanted, 2)
     if not found:
-        raise Invalid({"exclude_organization": "no organization is called that: check the spelling"})
+        raise Invalid({"exclude_organization": say("no organization is called that: check the spelling")})
     if len(found) > 1:
-        raise Invalid({"exclude_organization": "several organizations have this in their name: write the whole name"})
+        raise Invalid({"exclude_organization": say(
+            "several organizations have this in their name: write the whole name")})
     return found[0]
 
 

@@ -3,6 +3,7 @@
 Each function is one transaction's work. Locks are taken in one order: consent, handoff, capacity.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from referral_dir.domain.errors import Invalid, NoCapacity, NotFound, WrongState
 from referral_dir.domain.interpreting import choose_interpreters, is_safe
 from referral_dir.domain.need import Need
 from referral_dir.domain.reference import short
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
 from referral_dir.store import candidates, case_queries, records, tenancy
 from referral_dir.store.cases import BreakGlass, Case, Consent, Handoff, HandoffEvent, Hold
@@ -74,41 +76,77 @@ class View:
     actions: tuple[HandoffAction, ...]
 
 
+def choose(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, now: datetime) -> Handoff:
+    """Keep which service is going to be asked, as a draft: it is gone on with later, or on another device.
+
+    Nobody at the service learns of it. A request that is open there already is answered with itself.
+    Raises NotFound, Invalid.
+    """
+    require(actor, "handoff:request")
+    case, service = _askable(session, actor, case_id, service_id)
+    return _opened(session, case, service) or _drafted(session, actor, case, service, now)
+
+
 def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, now: datetime, *,
             interpreter_service_id: UUID | None = None) -> Handoff:
     """Ask a service to take a case: consent is checked, a place is held where the service allows it.
 
-    Where no consent stands, broken glass for this organization does for as long as it lasts.
+    Where no consent stands, broken glass for this organization does for as long as it lasts. What was chosen before is
+    the draft that is sent now.
 
     Raises NotFound, ConsentMissing, NoCapacity, WrongState (asked already), Invalid.
     """
     require(actor, "handoff:request")
+    case, service = _askable(session, actor, case_id, service_id)
+    standing = grounds.to_request(session, case.id, service.organization_id, now)
+    handoff = _opened(session, case, service)
+    if handoff is not None and handoff.state != HandoffState.DRAFT:
+        raise WrongState(say("this service has been asked for this case already: see its handoff"))
+    _check_interpreter(session, need_of(session, case), interpreter_service_id, now)
+    handoff = handoff or _drafted(session, actor, case, service, now)
+    priority = Priority(case.priority)
+    ending.move(session, actor, handoff, HandoffAction.REQUEST, Party.REQUESTER, now, requested=now,
+                answer_by=min(now + rules.ANSWER_WITHIN[priority], standing.until), consent_id=standing.consent_id,
+                needs=case.needs, priority=priority, requested_by_id=actor.person_id,
+                interpreter_service_id=interpreter_service_id)
+    _hold(session, handoff, service, case.household, now)
+    notify.tell_organization(session, "handoff_waiting", handoff, service.organization_id, now)
+    return handoff
+
+
+def takes_requests(session: "Session", service_id: UUID) -> bool:
+    """Whether the service can be asked through the directory."""
+    service = session.get(Service, service_id)
+    return service is not None and service.accepts_handoffs
+
+
+def _askable(session: "Session", actor: Actor, case_id: UUID, service_id: UUID) -> tuple[Case, Service]:
+    """The case and the service, if it may be asked for it. Raises NotFound, Invalid."""
     case = own_case(session, actor, case_id)
     service = session.get(Service, service_id)
     if case.closed is not None or service is None or service.status != "active":
-        raise NotFound("no such case or service")
+        raise NotFound(say("no such case or service"))
     if not service.accepts_handoffs:
-        raise Invalid({"service": "this service takes no requests through the directory: phone it"})
+        raise Invalid({"service": say("this service takes no requests through the directory: phone it")})
     need = need_of(session, case)
     if not all(is_safe(need, found) for found in candidates.load_candidates(session, [service.id])):
-        raise NotFound("no such case or service")
-    standing = grounds.to_request(session, case.id, service.organization_id, now)
-    if any(h.service_id == service.id for h in case_queries.open_handoffs(session, case_id=case.id)):
-        raise WrongState("this service has been asked for this case already: see its handoff")
-    _check_interpreter(session, need, interpreter_service_id, now)
-    priority = Priority(case.priority)
+        raise NotFound(say("no such case or service"))
+    return case, service
+
+
+def _opened(session: "Session", case: Case, service: Service) -> Handoff | None:
+    """What is open between the two, locked; a draft counts."""
+    return next((h for h in case_queries.open_handoffs(session, case_id=case.id) if h.service_id == service.id), None)
+
+
+def _drafted(session: "Session", actor: Actor, case: Case, service: Service, now: datetime) -> Handoff:
     handoff = Handoff(
-        case_id=case.id, service_id=service.id, interpreter_service_id=interpreter_service_id,
-        requester_organization_id=actor.organization_id, recipient_organization_id=service.organization_id,
-        consent_id=standing.consent_id, needs=case.needs, priority=priority, state=HandoffState.DRAFT,
-        requested_by_id=actor.person_id, created=now)
+        case_id=case.id, service_id=service.id, requester_organization_id=actor.organization_id,
+        recipient_organization_id=service.organization_id, needs=case.needs, priority=Priority(case.priority),
+        state=HandoffState.DRAFT, requested_by_id=actor.person_id, created=now)
     session.add(handoff)
     session.flush()
-    answer_by = min(now + rules.ANSWER_WITHIN[priority], standing.until)
-    ending.move(session, actor, handoff, HandoffAction.REQUEST, Party.REQUESTER, now, requested=now,
-                answer_by=answer_by)
-    _hold(session, handoff, service, case.household, now)
-    notify.tell_organization(session, "handoff_waiting", handoff, service.organization_id, now)
+    audit.record(session, actor, "handoff:choose", now, subject=f"handoff:{handoff.id}", purpose="referral")
     return handoff
 
 
@@ -119,7 +157,7 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
     """
     handoff, case = _received(session, actor, handoff_id)
     if len(meeting_point) > MAXIMUM_MEETING_POINT:
-        raise Invalid({"meeting_point": f"at most {MAXIMUM_MEETING_POINT} characters"})
+        raise Invalid({"meeting_point": say("at most %(number)s characters", number=MAXIMUM_MEETING_POINT)})
     grounds.require(session, handoff, now)
     # The others were sent to other organizations, which the actor may know nothing of.
     with tenancy.elevated(session, "accepted_elsewhere"):
@@ -142,7 +180,7 @@ def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAc
     """The provider rejects, holds, starts (the person has arrived), completes or fails the handoff."""
     if action not in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE,
                       HandoffAction.FAIL):
-        raise Invalid({"action": "not one of a provider's answers"})
+        raise Invalid({"action": say("not one of a provider's answers")})
     handoff, case = _received(session, actor, handoff_id)
     # What began without consent can still be brought to its end: neither step shows anything.
     if action is HandoffAction.HOLD or (handoff.consent_id and action in (HandoffAction.START, HandoffAction.COMPLETE)):
@@ -166,9 +204,9 @@ def cancel(session: "Session", actor: Actor, handoff_id: UUID, reason: Reason | 
         party = Party.RECIPIENT
         handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     if reason is None or reason in rules.AUTOMATIC:
-        raise Invalid({"reason": "choose a reason from the list"})
+        raise Invalid({"reason": say("choose a reason from the list")})
     _lock(session, handoff)
     ending.cancel(session, actor, handoff, reason, party, now)
     if party is Party.RECIPIENT:
@@ -197,7 +235,7 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     budgets.spend(session, actor, "handoff:receive", now)
     found = grounds.of_handoff(session, handoff, now)
     if case_queries.handoff_of_recipient(session, handoff_id, actor) is None:
-        raise NotFound("no such handoff")  # they were named meanwhile as someone who must never see the case
+        raise NotFound(say("no such handoff"))  # they were named meanwhile as someone who must never see the case
     state = HandoffState(handoff.state)
     about: Mapping[str, Any] = {}
     actions: tuple[HandoffAction, ...] = ()
@@ -218,13 +256,26 @@ def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     require(actor, "handoff:read")
     handoff = case_queries.handoff_of_requester(session, handoff_id, actor)
     if handoff is None:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     case = session.get_one(Case, handoff.case_id)
     row = session.get(Consent, handoff.consent_id) if handoff.consent_id else None
     audit.record(session, actor, "handoff:read", now, subject=f"handoff:{handoff.id}", purpose="referral")
     actions = rules.actions_for(HandoffState(handoff.state), Party.REQUESTER)
     return _view(session, handoff, case, about=summary(case), shown=grounds.Shown({}, {}), found=Grounds(row, None),
                  actions=actions)
+
+
+def version(session: "Session", actor: Actor, handoff_id: UUID) -> str:
+    """Says only whether anything changed since the last look: a page that is open asks every few seconds.
+
+    It shows nothing of the handoff and is no look at it, so it is not audited. Raises NotFound.
+    """
+    require(actor, "handoff:read")
+    handoff = case_queries.handoff_of_requester(session, handoff_id, actor)
+    if handoff is None:
+        raise NotFound(say("no such handoff"))
+    steps = len(case_queries.handoff_events(session, handoff.id))
+    return hashlib.sha256(f"{handoff.id} {handoff.state} {handoff.answer_by} {steps}".encode()).hexdigest()[:16]
 
 
 def expire_due(session: "Session", now: datetime) -> int:
@@ -251,7 +302,8 @@ def _check_interpreter(session: "Session", need: Need, interpreter_id: UUID | No
     if interpreter_id is None:
         return
     if not choose_interpreters(need, candidates.load_candidates(session, [interpreter_id]), now):
-        raise Invalid({"interpreter": "this interpreter can't be had any more: look for another, or ask without one"})
+        raise Invalid({"interpreter": say(
+            "this interpreter can't be had any more: look for another, or ask without one")})
 
 
 def _received(session: "Session", actor: Actor, handoff_id: UUID,
@@ -260,12 +312,12 @@ def _received(session: "Session", actor: Actor, handoff_id: UUID,
     require(actor, action)
     handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     if action == "handoff:answer":
         _lock(session, handoff)
     case = session.get(Case, handoff.case_id)
     if case is None:  # erased a moment ago
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     return handoff, case
 
 
@@ -290,7 +342,7 @@ def _hold(session: "Session", handoff: Handoff, service: Service, household: int
     row, unit = found
     capacity = availability.Capacity(unit, row.available, row.maximum, row.updated)
     if availability.state(capacity, household, now) is availability.CapacityState.FULL:
-        raise NoCapacity("it filled up a moment ago: phone it, or choose another")
+        raise NoCapacity(say("it filled up a moment ago: phone it, or choose another"))
     if not service.hold_minutes:
         return
     quantity = availability.places_needed(unit, household)
@@ -311,8 +363,8 @@ def _occupy(session: "Session", handoff: Handoff, household: int) -> None:
     row, unit = found
     quantity = availability.places_needed(unit, household)
     if not case_queries.take_places(session, row.id, quantity):
-        raise NoCapacity(f"{availability.count_text(quantity, unit)} needed and fewer are free: "
-                         "set your free places first if that is not right")
+        raise NoCapacity(say("%(places)s needed and fewer are free: set your free places first if that is not right",
+                             places=availability.count_text(quantity, unit)))
     session.add(Hold(handoff_id=handoff.id, capacity_id=row.id, quantity=quantity, state="occupied"))
     records.service_changed(session, handoff.service_id)
 

@@ -38,6 +38,7 @@ ACTS: Final[Mapping[str, str]] = MappingProxyType({
     "consent:expired": "ended your yes, as its time was over",
     "consent:superseded": "replaced your yes by a newer one", "consent:read": "read what you had answered",
     "consent:receipt": "made a receipt of your answer",
+    "handoff:choose": "chose a service to ask for you",
     "handoff:request": "asked a service for help for you", "handoff:read": "looked at how the request stands",
     "handoff:receive": "looked at the request for you", "handoff:accept": "said that you can come",
     "handoff:reject": "said that you can't come there", "handoff:hold": "said that they need more time",

@@ -9,6 +9,7 @@ from referral_dir.domain import receipt as rules
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import NotFound, WrongState
 from referral_dir.domain.receipt import Receipt
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentState
 from referral_dir.store import case_queries, consent_queries
 from referral_dir.store.cases import Case
@@ -26,9 +27,9 @@ def make(session: "Session", actor: Actor, consent_id: UUID, now: datetime, *,
     require(actor, "consent:record")
     row = case_queries.find_consent(session, consent_id, actor, lock=False)
     if row is None:
-        raise NotFound("no such consent record")
+        raise NotFound(say("no such consent record"))
     if row.state != ConsentState.ACTIVE or row.given is None or row.method is None:
-        raise WrongState("there is a copy only of what was agreed and still stands")
+        raise WrongState(say("there is a copy only of what was agreed and still stands"))
     own = consent_queries.numbers_of(session, actor.organization_id)
     chosen = rules.check_number(number if number is not None else next(iter(own), ""))
     audit.record(session, actor, "consent:receipt", now, subject=f"consent:{row.id}", purpose=row.purpose)

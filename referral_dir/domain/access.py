@@ -125,6 +125,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "break_glass:review": _grant(frozenset({Role.OFFICER, Role.OVERSEER}), _R.REVIEWER, _S.AUDIT),
     "consent:record": _grant(_OFFICER, _R.OWN, _S.DIRECTORY, _S.CONSENT),
     "consent:withdraw": _grant(_OFFICER, _R.OWN, _S.CONSENT),
+    "handoff:check": _grant(_OFFICER, _R.OWN, *_CASE, _S.CAPACITY),
     "handoff:request": _grant(_OFFICER, _R.OWN),
     "handoff:read": _grant(_OFFICER, _R.REQUESTER, _S.DIRECTORY, _S.NEEDS, _S.CONSENT, _S.MEETING_POINT),
     "handoff:cancel": _grant(frozenset({Role.OFFICER, Role.PROVIDER}), _R.PARTY),

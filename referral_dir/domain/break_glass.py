@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentState
 
 # The only fields that a life can hang on. What happened to the person is never among them.
@@ -19,26 +20,26 @@ MAXIMUM_EXPLANATION: Final = 1000
 A_NO: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN})
 
 REASONS: Final[Mapping[str, str]] = MappingProxyType({
-    "medical_emergency": "An illness or injury that threatens their life",
-    "suicide_risk": "They may take their own life",
-    "immediate_violence": "Someone is about to hurt or take them",
-    "child_in_danger": "A child's life or health is in danger",
+    "medical_emergency": say("An illness or injury that threatens their life"),
+    "suicide_risk": say("They may take their own life"),
+    "immediate_violence": say("Someone is about to hurt or take them"),
+    "child_in_danger": say("A child's life or health is in danger"),
 })
 IMMINENCE: Final[Mapping[str, str]] = MappingProxyType({
-    "now": "It is happening now",
-    "within_the_hour": "Within the hour",
-    "before_consent": "Within hours, before consent can be had",
+    "now": say("It is happening now"),
+    "within_the_hour": say("Within the hour"),
+    "before_consent": say("Within hours, before consent can be had"),
 })
 WHY_NO_CONSENT: Final[Mapping[str, str]] = MappingProxyType({
-    "unconscious": "They are unconscious",
-    "cannot_decide": "They can't take a decision at the moment",
-    "no_language_in_time": "Nobody can explain it in their language in time",
-    "not_reachable": "They can't be reached",
-    "no_guardian_in_time": "A child, and no unsuspected guardian or authority answers in time",
+    "unconscious": say("They are unconscious"),
+    "cannot_decide": say("They can't take a decision at the moment"),
+    "no_language_in_time": say("Nobody can explain it in their language in time"),
+    "not_reachable": say("They can't be reached"),
+    "no_guardian_in_time": say("A child, and no unsuspected guardian or authority answers in time"),
 })
 VERDICTS: Final[Mapping[str, str]] = MappingProxyType({
-    "justified": "It was justified",
-    "not_justified": "It was not justified",
+    "justified": say("It was justified"),
+    "not_justified": say("It was not justified"),
 })
 
 
@@ -70,15 +71,15 @@ def check(claim: Claim) -> None:
     for field, value, choices in (("reason", claim.reason, REASONS), ("imminence", claim.imminence, IMMINENCE),
                                   ("why_no_consent", claim.why_no_consent, WHY_NO_CONSENT)):
         if value not in choices:
-            errors[field] = "choose one"
+            errors[field] = say("choose one")
     if not claim.explanation.strip():
-        errors["explanation"] = "say in a sentence what you see; the reviewer needs it"
+        errors["explanation"] = say("say in a sentence what you see; the reviewer needs it")
     elif len(claim.explanation) > MAXIMUM_EXPLANATION:
-        errors["explanation"] = f"at most {MAXIMUM_EXPLANATION} characters"
+        errors["explanation"] = say("at most %(number)s characters", number=MAXIMUM_EXPLANATION)
     if not claim.fields:
-        errors["fields"] = "choose at least one field"
+        errors["fields"] = say("choose at least one field")
     elif not set(claim.fields) <= set(FIELDS):
-        errors["fields"] = "only what their life depends on may be shown"
+        errors["fields"] = say("only what their life depends on may be shown")
     if errors:
         raise Invalid(errors)
 

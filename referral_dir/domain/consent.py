@@ -8,18 +8,19 @@ from typing import Final
 from uuid import UUID
 
 from referral_dir.domain.errors import ConsentMissing, WrongState
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentState as State
 
 PURPOSE_REFERRAL: Final = "referral"
 
 # The identifying fields of a case: encrypted, optional, and shown only under a consent that names them.
 IDENTIFYING_FIELDS: Final[Mapping[str, str]] = MappingProxyType({
-    "name": "Name to call them by",
-    "date_of_birth": "Date of birth",
-    "nationality": "Nationality",
-    "phone": "Safe phone number",
-    "health": "Urgent health needs",
-    "background": "What happened, in their words",
+    "name": say("Name to call them by"),
+    "date_of_birth": say("Date of birth"),
+    "nationality": say("Nationality"),
+    "phone": say("Safe phone number"),
+    "health": say("Urgent health needs"),
+    "background": say("What happened, in their words"),
 })
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = MappingProxyType({
     State.DRAFT: frozenset({State.EXPLAINED, State.SUPERSEDED}),
@@ -58,7 +59,8 @@ class Consent:
 def advance(state: State, to: State) -> State:
     """The new state, or WrongState."""
     if to not in TRANSITIONS.get(state, frozenset()):
-        raise WrongState(f"a consent that is {state} cannot become {to}: start a new record")
+        raise WrongState(say("a consent that is %(state)s cannot become %(to)s: start a new record",
+                             state=state, to=to))
     return to
 
 
@@ -70,15 +72,15 @@ def is_active(consent: Consent, now: datetime) -> bool:
 def require_active(consent: Consent | None, organization_id: UUID, purpose: str, now: datetime) -> Consent:
     """The consent, if it lets this organization learn of the case now. Raises ConsentMissing."""
     if consent is None:
-        raise ConsentMissing("no consent is recorded for this organization: explain it and record the answer")
+        raise ConsentMissing(say("no consent is recorded for this organization: explain it and record the answer"))
     if consent.state is not State.ACTIVE:
-        raise ConsentMissing(f"the consent is {consent.state}: nothing may be shared under it")
+        raise ConsentMissing(say("the consent is %(state)s: nothing may be shared under it", state=consent.state))
     if now >= consent.expires:
-        raise ConsentMissing("the consent has run out: ask again and make a new record")
+        raise ConsentMissing(say("the consent has run out: ask again and make a new record"))
     if not _has_begun(consent, now):
-        raise ConsentMissing("the consent begins later: nothing may be shared before that day")
+        raise ConsentMissing(say("the consent begins later: nothing may be shared before that day"))
     if consent.recipient_organization_id != organization_id or consent.purpose != purpose:
-        raise ConsentMissing("the consent names another organization or purpose")
+        raise ConsentMissing(say("the consent names another organization or purpose"))
     return consent
 
 

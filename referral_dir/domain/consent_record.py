@@ -11,6 +11,7 @@ from typing import Final
 
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import AgeBand, ConsentMethod
 
 DEFAULT_DAYS: Final = 14
@@ -22,55 +23,55 @@ _REFERENCE = re.compile(r"[\w ./#-]{1,80}")
 
 # Who put the notice into the person's language. Never someone who came with them: they may be under control.
 INTERPRETERS: Final[Mapping[str, str]] = MappingProxyType({
-    "not_needed": "No interpreter was needed",
-    "professional_in_person": "A professional interpreter, in person",
-    "professional_remote": "A professional interpreter, by phone or video",
-    "staff_member": "A member of staff who speaks the language",
+    "not_needed": say("No interpreter was needed"),
+    "professional_in_person": say("A professional interpreter, in person"),
+    "professional_remote": say("A professional interpreter, by phone or video"),
+    "staff_member": say("A member of staff who speaks the language"),
 })
 PROFESSIONAL: Final = frozenset({"professional_in_person", "professional_remote"})
 FORMATS: Final[Mapping[str, str]] = MappingProxyType({
-    "read_aloud": "Read or spoken to them",
-    "text": "They read it themselves",
-    "easy_read": "In easy words or pictures",
-    "signed": "In sign language",
+    "read_aloud": say("Read or spoken to them"),
+    "text": say("They read it themselves"),
+    "easy_read": say("In easy words or pictures"),
+    "signed": say("In sign language"),
 })
 # "Unclear" is treated as a child: who may be one is presumed to be one.
 CAPACITIES: Final[Mapping[str, str]] = MappingProxyType({
-    "adult": "An adult who can decide",
-    "minor": "Under 18",
-    "unclear": "Not clear how old they are, or whether they understood",
+    "adult": say("An adult who can decide"),
+    "minor": say("Under 18"),
+    "unclear": say("Not clear how old they are, or whether they understood"),
 })
 GUARDIANS: Final[Mapping[str, str]] = MappingProxyType({
-    "parent": "A parent",
-    "legal_guardian": "The legal guardian",
-    "other_guardian": "Another legal guardian, not the one who is suspected",
-    "authority": "The child protection authority or a court",
+    "parent": say("A parent"),
+    "legal_guardian": say("The legal guardian"),
+    "other_guardian": say("Another legal guardian, not the one who is suspected"),
+    "authority": say("The child protection authority or a court"),
 })
 # Who may decide for a child whose guardian is suspected of having a part in it.
 UNSUSPECTED: Final = frozenset({"other_guardian", "authority"})
 WITNESSES: Final[Mapping[str, str]] = MappingProxyType({
-    "second_officer": "A second member of staff",
-    "interpreter": "The professional interpreter",
-    "lawyer_or_advocate": "A lawyer or an independent advocate",
-    "recording": "A recording",
+    "second_officer": say("A second member of staff"),
+    "interpreter": say("The professional interpreter"),
+    "lawyer_or_advocate": say("A lawyer or an independent advocate"),
+    "recording": say("A recording"),
 })
 LEGAL_BASES: Final[Mapping[str, str]] = MappingProxyType({
-    "public_task": "A task in the public interest",
-    "legal_obligation": "A legal obligation",
-    "vital_interests": "Vital interests",
-    "legitimate_interests": "Legitimate interests",
-    "consent": "The person's consent",
+    "public_task": say("A task in the public interest"),
+    "legal_obligation": say("A legal obligation"),
+    "vital_interests": say("Vital interests"),
+    "legitimate_interests": say("Legitimate interests"),
+    "consent": say("The person's consent"),
 })
 WITHDRAWN_BY: Final[Mapping[str, str]] = MappingProxyType({
-    "person": "The person",
-    "guardian": "Their guardian",
-    "representative": "A lawyer or someone else who represents them",
+    "person": say("The person"),
+    "guardian": say("Their guardian"),
+    "representative": say("A lawyer or someone else who represents them"),
 })
 WITHDRAWAL_METHODS: Final[Mapping[str, str]] = MappingProxyType({
-    "told_officer": "Said it to us",
-    "by_phone": "By phone, with the code of their copy",
-    "told_service": "Said it to the service",
-    "in_writing": "In writing",
+    "told_officer": say("Said it to us"),
+    "by_phone": say("By phone, with the code of their copy"),
+    "told_service": say("Said it to the service"),
+    "in_writing": say("In writing"),
 })
 
 
@@ -128,15 +129,15 @@ def check_terms(terms: Terms, now: datetime) -> None:
     errors: dict[str, str] = {}
     unknown = set(terms.fields) - set(IDENTIFYING_FIELDS)
     if unknown:
-        errors["fields"] = "unknown: " + ", ".join(sorted(unknown))
+        errors["fields"] = say("unknown: %(fields)s", fields=", ".join(sorted(unknown)))
     if not 1 <= terms.days <= MAXIMUM_DAYS:
-        errors["days"] = f"choose from 1 to {MAXIMUM_DAYS} days"
+        errors["days"] = say("choose from 1 to %(number)s days", number=MAXIMUM_DAYS)
     elif terms.valid_from is not None and not now - timedelta(days=1) < terms.valid_from < expiry(now, terms.days):
-        errors["valid_from"] = "it must begin today or later, and before it ends"
+        errors["valid_from"] = say("it must begin today or later, and before it ends")
     if not 1 <= terms.review_days <= MAXIMUM_DAYS:
-        errors["review_days"] = f"choose from 1 to {MAXIMUM_DAYS} days"
+        errors["review_days"] = say("choose from 1 to %(number)s days", number=MAXIMUM_DAYS)
     if terms.legal_basis not in LEGAL_BASES:
-        errors["legal_basis"] = "choose from the list"
+        errors["legal_basis"] = say("choose from the list")
     if errors:
         raise Invalid(errors)
 
@@ -148,13 +149,13 @@ def check_explanation(said: Explanation, age_band: str | None, languages: Collec
     """
     errors: dict[str, str] = {}
     if said.interpreter not in INTERPRETERS:
-        errors["interpreter"] = "choose who put it into their language; never someone who came with the person"
+        errors["interpreter"] = say("choose who put it into their language; never someone who came with the person")
     elif said.interpreter in PROFESSIONAL and not _REFERENCE.fullmatch(said.interpreter_reference.strip()):
-        errors["interpreter_reference"] = "write the number by which the agency knows the interpreter"
+        errors["interpreter_reference"] = say("write the number by which the agency knows the interpreter")
     elif said.interpreter == "not_needed" and languages and _main(said.language) not in map(_main, languages):
-        errors["interpreter"] = "the case does not say that they speak this language: who put it into theirs?"
+        errors["interpreter"] = say("the case does not say that they speak this language: who put it into theirs?")
     if said.format not in FORMATS:
-        errors["format"] = "choose how they got to know the notice"
+        errors["format"] = say("choose how they got to know the notice")
     errors |= _who_decides(said, age_band)
     if errors:
         raise Invalid(errors)
@@ -162,17 +163,17 @@ def check_explanation(said: Explanation, age_band: str | None, languages: Collec
 
 def _who_decides(said: Explanation, age_band: str | None) -> dict[str, str]:
     if said.capacity not in CAPACITIES:
-        return {"capacity": "ask how old they are, and choose"}
+        return {"capacity": say("ask how old they are, and choose")}
     if age_band in CHILDREN and said.capacity == "adult":
-        return {"capacity": "the case says that they are under 18: a guardian must decide with them"}
+        return {"capacity": say("the case says that they are under 18: a guardian must decide with them")}
     if not needs_guardian(said.capacity, age_band):
         return {}
     if said.guardian not in GUARDIANS:
-        return {"guardian": "choose who decides together with the child"}
+        return {"guardian": say("choose who decides together with the child")}
     if said.guardian_suspected is None:
-        return {"guardian_suspected": "say whether a parent or guardian is suspected of having a part in it"}
+        return {"guardian_suspected": say("say whether a parent or guardian is suspected of having a part in it")}
     if said.guardian_suspected and said.guardian not in UNSUSPECTED:
-        return {"guardian": "not someone who is suspected: name another legal guardian or the authority"}
+        return {"guardian": say("not someone who is suspected: name another legal guardian or the authority")}
     return {}
 
 
@@ -180,29 +181,29 @@ def check_answer(answer: Answer, guardian_needed: bool) -> None:
     """Raise Invalid unless the yes is proved as its method asks, and a child agrees too."""
     errors: dict[str, str] = {}
     if answer.method not in set(ConsentMethod):
-        errors["method"] = "choose how they said yes"
+        errors["method"] = say("choose how they said yes")
     if answer.evidence_sha256 and not _SHA256.fullmatch(answer.evidence_sha256):
-        errors["evidence"] = "a SHA-256 has 64 characters, 0 to 9 and a to f"
+        errors["evidence"] = say("a SHA-256 has 64 characters, 0 to 9 and a to f")
     elif answer.method == ConsentMethod.SIGNED and not answer.evidence_sha256:
-        errors["evidence"] = "give the signed paper: as a file, or its SHA-256"
+        errors["evidence"] = say("give the signed paper: as a file, or its SHA-256")
     elif answer.method == ConsentMethod.WITNESSED_ORAL and answer.witness == "recording" \
             and not answer.evidence_sha256:
-        errors["evidence"] = "give the recording: as a file, or its SHA-256"
+        errors["evidence"] = say("give the recording: as a file, or its SHA-256")
     if answer.method == ConsentMethod.WITNESSED_ORAL and answer.witness not in WITNESSES:
-        errors["witness"] = "choose who heard it; never someone who came with the person"
+        errors["witness"] = say("choose who heard it; never someone who came with the person")
     if guardian_needed and answer.assent is not True:
-        errors["assent"] = "the guardian's yes is not enough: where the child does not agree, record a refusal"
+        errors["assent"] = say("the guardian's yes is not enough: where the child does not agree, record a refusal")
     if errors:
         raise Invalid(errors)
 
 
 def check_withdrawal(said: Withdrawal) -> None:
     """Raise Invalid unless both are from the lists. Nobody has to give a reason."""
-    errors = {}
+    errors: dict[str, str] = {}
     if said.by not in WITHDRAWN_BY:
-        errors["by"] = "choose who takes it back"
+        errors["by"] = say("choose who takes it back")
     if said.method not in WITHDRAWAL_METHODS:
-        errors["method"] = "choose how it was said"
+        errors["method"] = say("choose how it was said")
     if errors:
         raise Invalid(errors)
 

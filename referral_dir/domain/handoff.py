@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from referral_dir.domain.errors import Forbidden, Invalid, WrongState
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction as Act
 from referral_dir.domain.vocabulary import HandoffState as State
 from referral_dir.domain.vocabulary import Party, Priority, Reason
@@ -71,10 +72,11 @@ def advance(state: State, action: Act, party: Party, reason: Reason | None = Non
     Invalid when a reason is missing, superfluous or not one of the action's.
     """
     if (state, action) not in TRANSITIONS:
-        raise WrongState(f"a handoff that is {state} cannot {action}: reload to see what happened meanwhile")
+        raise WrongState(say("a handoff that is %(state)s cannot %(action)s: reload to see what happened meanwhile",
+                             state=state, action=action))
     target, parties = TRANSITIONS[state, action]
     if party not in parties:
-        raise Forbidden(f"{action} is not the {party}'s to do")
+        raise Forbidden(say("%(action)s is not the %(party)s's to do", action=action, party=party))
     _check_reason(action, reason)
     return target
 
@@ -82,9 +84,9 @@ def advance(state: State, action: Act, party: Party, reason: Reason | None = Non
 def _check_reason(action: Act, reason: Reason | None) -> None:
     choices = REASONS.get(action)
     if choices is None and reason is not None:
-        raise Invalid({"reason": f"{action} takes no reason"})
+        raise Invalid({"reason": say("%(action)s takes no reason", action=action)})
     if choices is not None and reason not in choices:
-        raise Invalid({"reason": "choose one of: " + ", ".join(sorted(choices))})
+        raise Invalid({"reason": say("choose one of: %(choices)s", choices=", ".join(sorted(choices)))})
 
 
 def choices(action: Act) -> tuple[Reason, ...]:

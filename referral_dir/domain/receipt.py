@@ -11,6 +11,7 @@ from uuid import UUID
 
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.needs import DATA
+from referral_dir.domain.saying import say
 
 CODE_DIGITS: Final = 8
 _NUMBER = re.compile(r"\+?[\d][\d ()/.-]{2,28}\d")
@@ -58,7 +59,7 @@ def check_number(text: str) -> str:
     """The number to print, or nothing: then there is a line to write it on. Raises Invalid."""
     number = text.strip()
     if number and not _NUMBER.fullmatch(number):
-        raise Invalid({"number": "write a telephone number, or leave it empty and write it on the paper"})
+        raise Invalid({"number": say("write a telephone number, or leave it empty and write it on the paper")})
     return number
 
 

@@ -68,6 +68,12 @@ def consents_of(session: Session, case_id: UUID) -> Sequence[Consent]:
     return session.scalars(query).all()
 
 
+def consents_of_cases(session: Session, case_ids: Collection[UUID]) -> Sequence[Consent]:
+    """The consent records of cases that were loaded for the actor before, newest first."""
+    query = select(Consent).where(Consent.case_id.in_(case_ids)).order_by(Consent.created.desc(), Consent.id)
+    return session.scalars(query).all()
+
+
 def find_consent(session: Session, consent_id: UUID, actor: Actor, *, lock: bool) -> Consent | None:
     """A consent record of a case that the actor's organization owns."""
     query = select(Consent).join(Case, Case.id == Consent.case_id).where(

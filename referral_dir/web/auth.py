@@ -81,6 +81,11 @@ def writing() -> "AbstractContextManager[Session]":
     return transaction(edge().store, actor_or_none())
 
 
+def showing() -> "AbstractContextManager[Session]":
+    """A transaction to make a page again, whatever form was sent: what is wrong with it was said before."""
+    return transaction(edge().store, actor_or_none())
+
+
 def now() -> datetime:
     """This moment, the same for all of one request."""
     if "now" not in g:
@@ -115,10 +120,11 @@ def may(name: str) -> bool:
     return is_pending() and (name in PENDING_MAY or (name == "account:factors" and not current_user.has_factor))
 
 
-def action(name: str, *, step_up: bool = False) -> Callable[[View], View]:
+def action(name: str, *, step_up: bool = False, by_itself: bool = False) -> Callable[[View], View]:
     """Declare what a view does; whoever may not do it gets 403.
 
-    With `step_up` its user must have shown anew who they are, in the last ten minutes.
+    With `step_up` its user must have shown anew who they are, in the last ten minutes. What a page asks for `by_itself`
+    is no sign that anybody is there: it does not keep a session alive.
     """
     assert name in ACTIONS, name
 
@@ -133,6 +139,7 @@ def action(name: str, *, step_up: bool = False) -> Callable[[View], View]:
 
         checked.action = name  # type: ignore[attr-defined]
         checked.step_up = step_up  # type: ignore[attr-defined]
+        checked.by_itself = by_itself  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
 
     return declare
@@ -199,7 +206,8 @@ def _load(store: Store, token: str) -> User | None:
         has_factor = login.pending and accounts.has_second_factor(db, person.id)
         user = User(accounts.actor_of(person), token, person.email, login.pending, has_factor, login.stepped_up,
                     person.language)
-    if due:
+    view = current_app.view_functions.get(request.endpoint or "") if request else None
+    if due and not getattr(view, "by_itself", False):
         with transaction(store) as db:
             accounts.mark_seen(db, token, now())
     return user

@@ -4,12 +4,13 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from referral_dir.desk import break_glass
 from referral_dir.domain import break_glass as rules
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.web.auth import action, actor, now, writing
+from referral_dir.web.auth import action, actor, now, showing, writing
 
 blueprint = Blueprint("break_glass", __name__, url_prefix="/vital")
 GUARD = frozenset({Role.OFFICER, Role.OVERSEER})
@@ -23,7 +24,7 @@ def form(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
 
 
 def _form(case_id: UUID, service_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
+    with showing() as session:
         case, service = break_glass.prepare(session, actor(), case_id, service_id, now())
     return render_template("officer/break_glass.html", case=case, service=service, rules=rules, errors=errors,
                            form=request.form), code
@@ -43,9 +44,9 @@ def grant(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
             break_glass.grant(session, actor(), case_id, service_id, claim, now())
     except Invalid as error:
         return _form(case_id, service_id, error.errors, 422)
-    flash("For one hour this organization may see these fields once it has accepted. "
-          "Your supervisor and the overseers have been told. Now send the request.")
-    return redirect(url_for("consent.draft", case_id=case_id, service_id=service_id))
+    flash(_("For one hour this organization may see these fields once it has accepted. "
+            "Your supervisor and the overseers have been told. Now send the request."))
+    return redirect(url_for("asking.check", case_id=case_id, service_id=service_id))
 
 
 @blueprint.get("/reviews")
@@ -66,11 +67,11 @@ def review(break_glass_id: UUID) -> ResponseReturnValue:
         try:
             with writing() as session:
                 break_glass.review(session, actor(), break_glass_id, request.form.get("verdict", ""), now())
-            flash("Your review is recorded.")
+            flash(_("Your review is recorded."))
             return redirect(url_for("break_glass.reviews"))
         except Invalid as error:
             errors = error.errors
-    with writing() as session:
+    with showing() as session:
         report = break_glass.read(session, actor(), break_glass_id, now())
     return render_template("break_glass/review.html", report=report, rules=rules, errors=errors), \
         422 if errors else 200

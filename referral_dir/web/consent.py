@@ -8,23 +8,27 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from referral_dir.desk import break_glass, cases, consents, find, receipts
+from referral_dir.desk import asking, break_glass, cases, consents, find, receipts, tasks
 from referral_dir.domain import consent_record as record
 from referral_dir.domain import receipt as copy
-from referral_dir.domain.consent_record import Answer, Explanation, Terms, Withdrawal
+from referral_dir.domain.consent import IDENTIFYING_FIELDS
+from referral_dir.domain.consent_record import Answer, Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.notices import languages as notice_languages
 from referral_dir.domain.notices import notice
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentMethod, Role
-from referral_dir.web import forms, uploads
-from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web import forms, steps, uploads
+from referral_dir.web.auth import action, actor, now, showing, writing
+from referral_dir.web.languages import in_words
 
 blueprint = Blueprint("consent", __name__, url_prefix="/officer")
 GUARD = frozenset({Role.OFFICER})
-DONE = {"explain": "Explained. Now the answer.", "give": "Consent is recorded.",
-        "refuse": "Refused. Nothing is shared. You can still give the person this service's number.",
-        "withdraw": "Withdrawn. Access has ended, waiting messages and holds are cancelled."}
+DONE = {"explain": say("Explained. Now the answer."), "give": say("Consent is recorded."),
+        "refuse": say("Refused. Nothing is shared. You can still give the person this service's number."),
+        "withdraw": say("Withdrawn. Access has ended, waiting messages and holds are cancelled.")}
 
 
 @blueprint.url_value_preprocessor
@@ -41,23 +45,30 @@ def draft(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            terms = _terms(request.form)
+            terms, written = _terms(request.form), _written(request.form)
             with writing() as session:
-                row = consents.draft(session, actor(), case_id, service_id, terms, now())
-            return redirect(url_for("consent.page", consent_id=row.id, service=service_id))
+                row = asking.prepare(session, actor(), case_id, service_id, terms, written, now())
+            if request.form.get("then") == "show":
+                return redirect(url_for("screen.show", consent_id=row.id))
+            return redirect(url_for("consent.page", consent_id=row.id, read="yes"))
         except Invalid as error:
             errors = error.errors
-    with writing() as session:
-        file = cases.read_case(session, actor(), case_id, now())
+    with showing() as session:
+        found = cases.own_case(session, actor(), case_id)
         view = find.read_service(session, actor(), service_id, now())
-        need = cases.need_of(session, file.case)
-        interpreter = find.interpreter_for(session, edge().indexes, need, service_id, now())
+        standing = consents.standing(session, actor(), case_id, view.service.organization_id, now())
         vital = break_glass.may_break(session, actor(), now())
         lasting = any(row.expires > now() and row.recipient_organization_id == view.service.organization_id
-                      for row, _ in break_glass.of_case(session, actor(), case_id))
-    return render_template("officer/consent_draft.html", file=file, view=view, errors=errors, form=request.form,
-                           interpreter=interpreter, may_break_glass=vital, lasting=lasting,
-                           record=record), 422 if errors else 200
+                      for row, _name in break_glass.of_case(session, actor(), case_id))
+    return render_template("officer/consent_draft.html", case=found, view=view, errors=errors, form=request.form,
+                           standing=standing, may_break_glass=vital, lasting=lasting,
+                           record=record), 422 if request.method == "POST" else 200
+
+
+def _written(form: forms.Form) -> dict[str, str]:
+    """What was written down on the spot, to be shared; what is empty changes nothing."""
+    sent = {field: form.get(f"write_{field}", "").strip() for field in IDENTIFYING_FIELDS}
+    return {field: value for field, value in sent.items() if value}
 
 
 def _terms(form: forms.Form) -> Terms:
@@ -68,7 +79,7 @@ def _terms(form: forms.Form) -> Terms:
         try:
             begins = datetime.strptime(form["valid_from"].strip(), "%Y-%m-%d").replace(tzinfo=UTC)
         except ValueError:
-            errors["valid_from"] = "write a day as 2026-12-31, or leave it empty"
+            errors["valid_from"] = say("write a day as 2026-12-31, or leave it empty")
     if errors:
         raise Invalid(errors)
     return Terms(fields=form.getlist("fields"), days=record.DEFAULT_DAYS if days is None else days, valid_from=begins,
@@ -85,16 +96,15 @@ def page(consent_id: UUID) -> ResponseReturnValue:
 
 def _page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
     form = request.form
-    with writing() as session:
+    with showing() as session:
         row, found, name = consents.read(session, actor(), consent_id, now())
-    wanted = request.args.get("language") or form.get("language") or row.notice_language \
-        or next(iter(found.languages), "en")
-    return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(wanted),
-                           wanted=wanted, languages=notice_languages(), methods=list(ConsentMethod), errors=errors,
+        service_id = tasks.chosen_service(session, actor(), row)
+    spoken = forms.spoken(request.values, row, found)
+    return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(spoken),
+                           spoken=spoken, languages=notice_languages(), methods=list(ConsentMethod), errors=errors,
                            form=form, record=record, code=copy.code(row.id), today=now(),
                            guarded=record.needs_guardian(row.capacity, found.age_band),
-                           child=found.age_band in record.CHILDREN,
-                           service_id=request.args.get("service") or form.get("service")), code
+                           child=found.age_band in record.CHILDREN, service_id=service_id), code
 
 
 @blueprint.post("/consent/<uuid:consent_id>/<any(explain, give, refuse, withdraw):step>")
@@ -102,11 +112,10 @@ def _page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
 def move(consent_id: UUID, step: str) -> ResponseReturnValue:
     """One step of the record."""
     form = request.form
-    service_id = next(iter(forms.uuids([form.get("service", "")])), None)
     try:
         with writing() as session:
             if step == "explain":
-                row = consents.explain(session, actor(), consent_id, _explanation(form), now())
+                row = consents.explain(session, actor(), consent_id, forms.explanation(form), now())
             elif step == "give":
                 row = consents.give(session, actor(), consent_id, _answer(form), now())
             elif step == "refuse":
@@ -114,22 +123,16 @@ def move(consent_id: UUID, step: str) -> ResponseReturnValue:
             else:
                 said = Withdrawal(form.get("by", "person"), form.get("method", "told_officer"))
                 row = consents.withdraw(session, actor(), consent_id, said, now())
+            service_id = tasks.chosen_service(session, actor(), row)
+            waiting = tasks.of_case(session, actor(), cases.own_case(session, actor(), row.case_id), now())
     except Invalid as error:
         return _page(consent_id, error.errors, 422)
-    flash(DONE[step])
+    flash(in_words(DONE[step]))
     if step == "give" and service_id is not None:
-        return redirect(url_for("consent.draft", case_id=row.case_id, service_id=service_id))
+        return redirect(steps.page_for(waiting, row.case_id, service_id))
     if step == "withdraw":
         return redirect(url_for("officer.case", case_id=row.case_id))
-    return redirect(url_for("consent.page", consent_id=row.id, service=service_id))
-
-
-def _explanation(form: forms.Form) -> Explanation:
-    suspected = {"yes": True, "no": False}.get(form.get("guardian_suspected", ""))
-    return Explanation(
-        language=form.get("language", "en"), interpreter=form.get("interpreter", ""),
-        interpreter_reference=form.get("interpreter_reference", ""), format=form.get("format", ""),
-        capacity=form.get("capacity", ""), guardian=form.get("guardian", ""), guardian_suspected=suspected)
+    return redirect(url_for("consent.page", consent_id=row.id))
 
 
 def _answer(form: forms.Form) -> Answer:
@@ -137,9 +140,9 @@ def _answer(form: forms.Form) -> Answer:
     typed = form.get("evidence", "").strip().casefold()
     computed = uploads.digest_of(request, "evidence_file")
     if typed and computed and typed != computed:
-        raise Invalid({"evidence": "the file has another SHA-256 than the one you wrote"})
+        raise Invalid({"evidence": say("the file has another SHA-256 than the one you wrote")})
     return Answer(method=form.get("method", ""), witness=form.get("witness", ""), evidence_sha256=computed or typed,
-                  assent={"yes": True, "no": False}.get(form.get("assent", "")))
+                  assent=forms.yes_or_no(form, "assent"))
 
 
 @blueprint.route("/consent/<uuid:consent_id>/copy", methods=["GET", "POST"])
@@ -153,7 +156,7 @@ def receipt(consent_id: UUID) -> ResponseReturnValue:
             made, spoken = receipts.make(session, actor(), consent_id, now(), number=number)
     except Invalid as error:
         errors = error.errors
-        with writing() as session:
+        with showing() as session:
             made, spoken = receipts.make(session, actor(), consent_id, now(), number="")
     wanted = form.get("language") or spoken
     language = next((c for c in (wanted, wanted.partition("-")[0]) if c in copy.languages()), "en")
@@ -170,6 +173,6 @@ def by_code() -> ResponseReturnValue:
         with writing() as session:
             row = consents.by_code(session, actor(), request.form.get("code", ""), now())
     except NotFound:
-        flash("No copy of your organization has this code. Ask for it again, letter by letter.")
+        flash(_("No copy of your organization has this code. Ask for it again, letter by letter."))
         return redirect(url_for("officer.my_cases"))
     return redirect(url_for("consent.page", consent_id=row.id))

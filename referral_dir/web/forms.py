@@ -7,9 +7,12 @@ from uuid import UUID
 from werkzeug.datastructures import MultiDict
 
 from referral_dir.desk import find
+from referral_dir.desk.cases import AGES
+from referral_dir.domain.consent_record import Explanation
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Need
 from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
+from referral_dir.store.cases import Case, Consent
 
 Form = MultiDict[str, str]
 # What may be chosen of a person and of a case.
@@ -84,6 +87,30 @@ def chosen_place(form: Form) -> Form:
     copy = MultiDict(form)
     copy["near"] = picked
     return copy
+
+
+def yes_or_no(form: Form, field: str) -> bool | None:
+    """True, False, or None where nothing was chosen."""
+    return {"yes": True, "no": False}.get(form.get(field, ""))
+
+
+def spoken(form: Form, row: Consent, case: Case) -> str:
+    """The person's language, in which the notice is put to them: as chosen, as explained, or as the case says."""
+    return form.get("language") or row.notice_language or next(iter(case.languages), "en")
+
+
+def explanation(form: Form) -> Explanation:
+    """How the notice was put to the person, and who decides."""
+    return Explanation(
+        language=form.get("language", "en"), interpreter=form.get("interpreter", ""),
+        interpreter_reference=form.get("interpreter_reference", ""), format=form.get("format", ""),
+        capacity=form.get("capacity", ""), guardian=form.get("guardian", ""),
+        guardian_suspected=yes_or_no(form, "guardian_suspected"))
+
+
+def age_band(years: int | None) -> str | None:
+    """The band that an age in years falls into, as a case keeps it."""
+    return next((band for band, (first, last) in AGES.items() if years is not None and first <= years <= last), None)
 
 
 def texts(form: Form, fields: Sequence[str]) -> Mapping[str, str]:

@@ -7,24 +7,30 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from referral_dir.desk import break_glass, cases, exclusions, find, handoffs
+from referral_dir.desk import asking, break_glass, cases, exclusions, find, handoffs, tasks
 from referral_dir.desk import own_copy as own_copies
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, PurposeNeeded
 from referral_dir.domain.handoff import choices
 from referral_dir.domain.need import Area
-from referral_dir.domain.vocabulary import HandoffAction, Priority, Purpose, Reason, Role
+from referral_dir.domain.saying import say
+from referral_dir.domain.task_list import Step, Turn
+from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Priority, Purpose, Reason, Role
 from referral_dir.geo import PlaceError, resolve_place
-from referral_dir.web import forms
-from referral_dir.web.auth import action, actor, now, writing
+from referral_dir.web import forms, steps
+from referral_dir.web.auth import action, actor, edge, now, showing, writing
+from referral_dir.web.languages import in_words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 blueprint = Blueprint("officer", __name__, url_prefix="/officer")
 GUARD = frozenset({Role.OFFICER})
+# After these, another service is asked.
+SAID_NO = frozenset({HandoffState.REJECTED, HandoffState.CANCELLED, HandoffState.FAILED})
 
 
 @blueprint.get("/cases")
@@ -32,37 +38,51 @@ GUARD = frozenset({Role.OFFICER})
 def my_cases() -> ResponseReturnValue:
     """My organization's open cases."""
     with writing() as session:
-        rows = cases.my_cases(session, actor())
+        rows = tasks.waiting(session, actor(), now())
         closed = cases.my_cases(session, actor(), closed=True)
-    return render_template("officer/cases.html", cases=rows, closed=closed)
+    return render_template("officer/cases.html", rows=rows, closed=closed, turns=Turn)
 
 
 @blueprint.post("/cases/new")
 @action("case:create")
 def new_case() -> ResponseReturnValue:
     """The form for a case, filled in with what was asked in the find form."""
-    return render_template("officer/new_case.html", form=forms.chosen_place(request.form), errors={}, **forms.CHOICES)
+    return render_template("officer/new_case.html", form=_filled(request.form), errors={}, **forms.CHOICES)
 
 
 @blueprint.post("/cases")
 @action("case:create")
 def open_case() -> ResponseReturnValue:
-    """Open the case."""
+    """Open the case; where it was opened to ask a service, go on to consent with that one."""
     form = forms.chosen_place(request.form)
+    service_id = next(iter(forms.uuids(form.getlist("service_id"))), None)
     try:
         new = _new_case(form)
         with writing() as session:
             avoid = find.organizations_named(session, forms.words(form.get("avoid_organizations", "")))
             new = replace(new, excluded_organizations=[*new.excluded_organizations, *avoid])
             case = cases.open_case(session, actor(), new, now())
+            if service_id is not None:
+                handoffs.choose(session, actor(), case.id, service_id, now())
     except Invalid as error:
         return render_template("officer/new_case.html", form=form, errors=error.errors, **forms.CHOICES), 422
+    if service_id is not None:
+        return redirect(url_for("consent.draft", case_id=case.id, service_id=service_id))
     return redirect(url_for("officer.case", case_id=case.id))
+
+
+def _filled(asked: forms.Form) -> forms.Form:
+    """What was asked in the find form, as the form for a case has it."""
+    form, errors = forms.Form(forms.chosen_place(asked)), dict[str, str]()
+    band = forms.age_band(forms.number(form, "age", errors))
+    if band and not form.get("age_band"):
+        form["age_band"] = band
+    return form
 
 
 def _new_case(form: forms.Form) -> cases.NewCase:
     errors: dict[str, str] = {}
-    household = forms.number(form, "household", errors)
+    household, age = forms.number(form, "household", errors), forms.number(form, "age", errors)
     avoid_km = forms.number(form, "avoid_km", errors, whole=False)
     place = _read(errors, "near", lambda: resolve_place(form.get("near", "")))
     spoken = _read(errors, "languages", lambda: language_codes(forms.languages(form)))
@@ -71,7 +91,8 @@ def _new_case(form: forms.Form) -> cases.NewCase:
         raise Invalid(errors)
     return cases.NewCase(
         needs=form.getlist("needs"), languages=spoken, place=place, priority=form.get("priority", Priority.URGENT),
-        age_band=form.get("age_band") or None, gender=form.get("gender") or None, household=household or 1,
+        age_band=form.get("age_band") or forms.age_band(age), gender=form.get("gender") or None,
+        household=household or 1,
         accessibility=form.getlist("accessibility"), excluded_areas=areas,
         excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
         excluded_communities=forms.words(form.get("avoid_communities", "")),
@@ -82,7 +103,7 @@ def _read(errors: dict[str, str], field: str, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except (PlaceError, ValueError) as error:
-        errors[field] = str(error)
+        errors[field] = error.args[0]
         return None
 
 
@@ -123,9 +144,11 @@ def _purpose_page(case_id: UUID, errors: dict[str, str], code: int) -> ResponseR
 
 def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
     file = cases.read_case(session, actor(), case_id, now())
+    waiting = tasks.of_case(session, actor(), file.case, now())
     listed = {row.handoff.id: row for row in handoffs.outgoing(session, actor())}
     names = handoffs.organization_names(session, [c.recipient_organization_id for c in file.consents])
     return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
+                           tasks=[(task, steps.page_of(task)) for task in waiting], steps=Step,
                            excluded=exclusions.named(session, actor(), file.case),
                            vital=break_glass.of_case(session, actor(), case_id), today=now(), form=request.form), code
 
@@ -139,9 +162,9 @@ def set_identifying(case_id: UUID) -> ResponseReturnValue:
         with writing() as session:
             cases.set_identifying(session, actor(), case_id, values, now())
     except Invalid as error:
-        with writing() as session:
+        with showing() as session:
             return _case_page(session, case_id, error.errors, 422)
-    flash("Saved.")
+    flash(_("Saved."))
     return redirect(url_for("officer.case", case_id=case_id))
 
 
@@ -152,16 +175,16 @@ def exclude(case_id: UUID) -> ResponseReturnValue:
     email, organization = (request.form.get(f, "") for f in ("exclude_email", "exclude_organization"))
     try:
         if not email.strip() and not organization.strip():
-            raise Invalid({"exclude_email": "write an e-mail address, or an organization below"})
+            raise Invalid({"exclude_email": say("write an e-mail address, or an organization below")})
         with writing() as session:
             if email.strip():
                 exclusions.exclude_person(session, actor(), case_id, email, now())
             if organization.strip():
                 exclusions.exclude_organization(session, actor(), case_id, organization, now())
     except Invalid as error:
-        with writing() as session:
+        with showing() as session:
             return _case_page(session, case_id, error.errors, 422)
-    flash("Kept out from now on: for them this case does not exist.")
+    flash(_("Kept out from now on: for them this case does not exist."))
     return redirect(url_for("officer.case", case_id=case_id))
 
 
@@ -171,7 +194,7 @@ def remove_exclusion(case_id: UUID, exclusion_id: UUID) -> ResponseReturnValue:
     """It was named by mistake."""
     with writing() as session:
         exclusions.remove(session, actor(), case_id, exclusion_id, now())
-    flash("Taken off the list.")
+    flash(_("Taken off the list."))
     return redirect(url_for("officer.case", case_id=case_id))
 
 
@@ -193,7 +216,7 @@ def close_case(case_id: UUID) -> ResponseReturnValue:
     """Close the case and cancel what is open of it."""
     with writing() as session:
         cases.close_case(session, actor(), case_id, now())
-    flash("The case is closed.")
+    flash(_("The case is closed."))
     return redirect(url_for("officer.my_cases"))
 
 
@@ -206,9 +229,9 @@ def request_handoff(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
         with writing() as session:
             row = handoffs.request(session, actor(), case_id, service_id, now(), interpreter_service_id=interpreter)
     except Invalid as error:
-        flash("Not asked: " + "; ".join(error.errors.values()))
+        flash(_("Not asked: %(why)s", why="; ".join(in_words(text) for text in error.errors.values())))
         return redirect(url_for("consent.draft", case_id=case_id, service_id=service_id))
-    flash("The service has been asked.")
+    flash(_("The service has been asked."))
     return redirect(url_for("officer.handoff", handoff_id=row.id))
 
 
@@ -225,9 +248,15 @@ def my_handoffs() -> ResponseReturnValue:
 @action("handoff:read")
 def handoff(handoff_id: UUID) -> ResponseReturnValue:
     """One handoff: where it stands, what comes next."""
-    with writing() as session:
+    with showing() as session:
         view = handoffs.read_outgoing(session, actor(), handoff_id, now())
-    return render_template("officer/handoff.html", view=view, reasons=choices(HandoffAction.CANCEL))
+        follows = view.handoff.state in SAID_NO
+        case = cases.own_case(session, actor(), view.handoff.case_id)
+        following = asking.next_services(session, edge().indexes, actor(), case, now()) if follows else ()
+        return render_template(
+            "officer/handoff.html", view=view, reasons=choices(HandoffAction.CANCEL), follows=follows, case=case,
+            following=following, version=handoffs.version(session, actor(), handoff_id),
+            phones=asking.phones(session, view.service.id))
 
 
 @blueprint.post("/handoff/<uuid:handoff_id>/cancel")
@@ -238,7 +267,7 @@ def cancel_handoff(handoff_id: UUID) -> ResponseReturnValue:
     try:
         with writing() as session:
             handoffs.cancel(session, actor(), handoff_id, Reason(text) if text in set(Reason) else None, now())
-        flash("Cancelled.")
+        flash(_("Cancelled."))
     except Invalid:
-        flash("Not cancelled yet: choose why.")
+        flash(_("Not cancelled yet: choose why."))
     return redirect(url_for("officer.handoff", handoff_id=handoff_id))

@@ -20,7 +20,7 @@ from referral_dir.domain.saying import say, say_many, say_week_time
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
-from referral_dir.web.languages import ui_language
+from referral_dir.web.languages import RIGHT_TO_LEFT, ui_language
 from referral_dir.web.links import local, phone_link, safe_link
 from referral_dir.web.navigation import in_languages, links, same_page
 
@@ -148,7 +148,8 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
-        vital_reviews=vital_reviews, local=local, links=links, same_page=same_page, in_languages=in_languages)
+        vital_reviews=vital_reviews, RIGHT_TO_LEFT=RIGHT_TO_LEFT,
+        local=local, links=links, same_page=same_page, in_languages=in_languages)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

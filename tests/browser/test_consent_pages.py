@@ -48,9 +48,9 @@ def test_a_childs_consent_and_the_copy_that_is_printed(chromium: Any, address: s
     page = officer.page
     page.goto(f"{address}/officer/case/{case}/consent/{service}")
     page.check("input[name=fields][value=name]")
-    page.click("text=Start later, look at it again")
+    page.click("text=How long, start later")
     officer.picture("consent-terms")
-    page.click("text=Next: explain it")
+    page.click("text=Next: read it to them")
     page.check("input[name=interpreter][value=professional_remote]")
     page.check("input[name=capacity][value=minor]")
     page.click("text=It was explained")

@@ -102,10 +102,10 @@ def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -
     officer.picture("case")
     case = page.url
     page.click("text=Find services for this case")
-    page.click("text=Ask this service")
+    page.click("button:has-text('Ask this one') >> nth=0")
     page.check("input[name=fields][value=name]")
     officer.picture("consent-1")
-    page.click("text=Next: explain it")
+    page.click("text=Next: read it to them")
     page.check("input[name=interpreter][value=professional_remote]")
     page.fill("#interpreter_reference", "Agency 4711")
     page.check("input[name=capacity][value=adult]")

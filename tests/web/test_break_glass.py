@@ -63,7 +63,9 @@ def test_from_breaking_the_glass_to_its_review(world: World, sign_in: SignIn) ->
     case = people.new_case(world.store, world.cast)
     olga, petra = sign_in(world.cast.olga), sign_in(world.cast.petra)
     granted = olga.post(f"/vital/case/{case}/{world.cast.shelter}", **ANSWERS)
-    assert "Send the request" in olga.get(granted.headers["Location"]).text
+    before = olga.get(granted.headers["Location"]).text
+    for text in ("Send the request", "Without consent, to save a life", "Invented Person"):
+        assert text in before
     asked = olga.post(f"/officer/case/{case}/request/{world.cast.shelter}")
     handoff = asked.headers["Location"].replace("/officer/", "/provider/")
     assert "Invented Person" not in petra.get(handoff).text
