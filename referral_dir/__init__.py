@@ -57,6 +57,7 @@ def _audiences() -> list[ModuleType]:
         factors,
         finding,
         joining,
+        numbers,
         officer,
         oversight,
         provider,
@@ -67,4 +68,4 @@ def _audiences() -> list[ModuleType]:
     )
 
     return [public, account, resets, factors, joining, finding, officer, asking, consent, consent_screen, break_glass,
-            caseworker, provider, reveals, oversight, administration, styleguide]
+            caseworker, provider, numbers, reveals, oversight, administration, styleguide]

@@ -17,7 +17,7 @@ from referral_dir import cli_retention, logs
 from referral_dir.cli_start import clear_errors as _clear_errors
 from referral_dir.cli_start import open_all as _open
 from referral_dir.cli_start import this_moment as _now
-from referral_dir.desk import accounts, audit_heads, demo, find, notify, resets
+from referral_dir.desk import accounts, audit_heads, demo, find, notify, reminders, resets
 from referral_dir.desk.find import Indexes
 from referral_dir.desk.handoffs import expire_due
 from referral_dir.desk.opening_up import open_indexes
@@ -291,6 +291,8 @@ def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
     mailer = notify.Mailer(settings.smtp_host, settings.smtp_port, settings.mail_from, settings.base_url,
                            settings.smtp_user, settings.smtp_password, settings.smtp_starttls)
     _send_head(settings, store, mailer)
+    with transaction(store) as session:
+        reminders.prepare(session, _now())
     return notify.deliver(store, mailer, _now())
 
 

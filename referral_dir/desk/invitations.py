@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from referral_dir.desk import accounts, audit, notify, passwords
+from referral_dir.desk import accounts, audit, notify, passwords, reminders
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.vocabulary import Role
@@ -72,6 +72,7 @@ def start_again(session: "Session", actor: Actor, person: Person, now: datetime)
     factor_queries.forget_factors(session, person.id)
     people_queries.end_sessions(session, now, person_id=person.id)
     people_queries.void_resets(session, person.id, now)
+    reminders.void(session, person.id, now)
     invitation_queries.revoke(session, now, person_id=person.id)
     outbox.cancel_messages_to(session, person.id, "invitation")
     return _begin(session, actor, person, now)

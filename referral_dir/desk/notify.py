@@ -30,6 +30,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "invitation": "You are invited",
     "account_changed": "Something has changed in your account",
     "break_glass": "Something needs your review today",
+    "capacity_reminder": "Some of your numbers need a word from you",
 })
 BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
 BODIES: Final[Mapping[str, str]] = MappingProxyType({
@@ -37,6 +38,9 @@ BODIES: Final[Mapping[str, str]] = MappingProxyType({
                       "for it, do nothing: your password stays as it is. Do not reply to this message.\n",
     "invitation": "Please follow this link within 7 days:\n\n{link}\n\nIt works once. If you did not expect this, do "
                   "nothing. Do not reply to this message.\n",
+    "capacity_reminder": "Are your numbers of free places still true? Please look at them here:\n\n{link}\n\nThe "
+                         "link works once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to "
+                         "this message.\n",
 })
 LEASE: Final = timedelta(minutes=10)
 FIRST_RETRY: Final = timedelta(minutes=1)

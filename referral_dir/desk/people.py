@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from referral_dir.desk import audit, invitations
+from referral_dir.desk import audit, invitations, reminders
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.vocabulary import Role
@@ -54,6 +54,7 @@ def change_role(session: "Session", actor: Actor, person_id: UUID, role: str, no
     if role not in set(Role) or role == person.role:
         raise Invalid({"role": "choose another role"})
     was, person.role = person.role, role
+    reminders.void(session, person.id, now)
     if role != Role.OFFICER:
         person.may_break_glass = person.is_supervisor = False
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}",
@@ -88,6 +89,7 @@ def set_active(session: "Session", actor: Actor, person_id: UUID, active: bool, 
     if not active:
         people_queries.end_sessions(session, now, person_id=person.id)
         people_queries.void_resets(session, person.id, now)
+        reminders.void(session, person.id, now)
         invitation_queries.revoke(session, now, person_id=person.id)
         outbox.cancel_messages_to(session, person.id, "invitation")
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}", details={"active": active})

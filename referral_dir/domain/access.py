@@ -138,6 +138,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "address:keep": _grant(_KEEPERS, _R.KEEPER, _S.DIRECTORY, _S.ADDRESS),
     "capacity:read": _grant(_KEEPERS, _R.KEEPER, _S.DIRECTORY, _S.CAPACITY),
     "capacity:update": _grant(_KEEPERS, _R.KEEPER, _S.DIRECTORY, _S.CAPACITY),
+    "capacity:by_link": _grant(PUBLIC, _R.NONE, _S.DIRECTORY, _S.CAPACITY),
     "listing:read": _grant(_CASEWORKER, _R.KEEPER, _S.DIRECTORY, _S.CAPACITY),
     "listing:change": _grant(_CASEWORKER, _R.KEEPER, _S.DIRECTORY, _S.CAPACITY),
     "audit:read": _grant(_OVERSEER, _R.NONE, _S.AUDIT),

@@ -18,7 +18,7 @@ from referral_dir.domain.access import Actor
 from referral_dir.domain.handoff import OPEN
 from referral_dir.domain.need import Declined
 from referral_dir.domain.vocabulary import ConsentState, HandoffState, Party, Reason
-from referral_dir.store import ledger
+from referral_dir.store import capacity, ledger
 from referral_dir.store.cases import (
     Case,
     CaseField,
@@ -217,6 +217,7 @@ def capacities_of(session: Session, service_ids: Collection[UUID]) -> Sequence[t
 
 def take_places(session: Session, capacity_id: UUID, quantity: int) -> bool:
     """Take places if that many are free. False: they are not, and nothing was taken."""
+    capacity.by_handoff(session, capacity_id)
     query = update(ServiceCapacity).where(
         ServiceCapacity.id == capacity_id, ServiceCapacity.available >= quantity
     ).values(available=ServiceCapacity.available - quantity)
@@ -225,6 +226,7 @@ def take_places(session: Session, capacity_id: UUID, quantity: int) -> bool:
 
 def return_places(session: Session, capacity_id: UUID, quantity: int) -> None:
     """Give places back, but never more than there are: the number may have been set anew meanwhile."""
+    capacity.by_handoff(session, capacity_id)
     more = ServiceCapacity.available + quantity
     capped = case((or_(ServiceCapacity.maximum.is_(None), more <= ServiceCapacity.maximum), more),
                   (ServiceCapacity.available > ServiceCapacity.maximum, ServiceCapacity.available),

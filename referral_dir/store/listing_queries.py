@@ -34,6 +34,7 @@ class KeptCapacity:
 
     capacity: ServiceCapacity
     service: str
+    confidential: bool
     unit: str
     updated_by: str | None
 
@@ -44,10 +45,12 @@ def _kept_by(organization_id: UUID, *, own_only: bool) -> ColumnElement[bool]:
 
 
 def capacities_kept(session: Session, organization_id: UUID, *, own_only: bool,
-                    capacity_id: UUID | None = None) -> Sequence[KeptCapacity]:
-    """Capacities of active services that the organization keeps; or the one asked for, if it is among them."""
+                    capacity_id: UUID | None = None,
+                    said_between: tuple[datetime, datetime] | None = None) -> Sequence[KeptCapacity]:
+    """Capacities of active services that the organization keeps; or of them the one asked for, or those whose number
+    was last said between these moments."""
     query = (
-        select(ServiceCapacity, Service.name, Unit.name, Person.name)
+        select(ServiceCapacity, Service.name, Service.confidential, Unit.name, Person.name)
         .join(Service, Service.id == ServiceCapacity.service_id)
         .join(Unit, Unit.id == ServiceCapacity.unit_id)
         .outerjoin(Person, Person.id == ServiceCapacity.updated_by_id)
@@ -56,17 +59,9 @@ def capacities_kept(session: Session, organization_id: UUID, *, own_only: bool,
     )
     if capacity_id is not None:
         query = query.where(ServiceCapacity.id == capacity_id)
+    if said_between is not None:
+        query = query.where(ServiceCapacity.updated.between(*said_between))
     return [KeptCapacity(*row) for row in session.execute(query)]
-
-
-def set_capacity(session: Session, capacity_id: UUID, available: int | None, person_id: UUID,
-                 now: datetime) -> None:
-    """Write the number (None: leave it) with who confirmed it and when."""
-    values: dict[str, Any] = {"updated": now, "updated_by_id": person_id}
-    if available is not None:
-        values["available"] = available
-    session.execute(update(ServiceCapacity).where(ServiceCapacity.id == capacity_id).values(**values)
-                    .execution_options(synchronize_session=False))
 
 
 def has_unit(session: Session, service_id: UUID, unit: str) -> bool:

@@ -1,9 +1,9 @@
 """Members of organizations, and their sessions."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, false
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral_dir.store.db import Base
@@ -121,3 +121,21 @@ class RateCount(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     window: Mapped[datetime] = mapped_column(primary_key=True, index=True)
     count: Mapped[int]
+
+
+class CapacityLink(Base):
+    """A link in a mail that can confirm or set these numbers, once, as this person; at most one a day for each.
+
+    `capacities` are ids: whether the person still keeps them is asked when the link is used.
+    """
+
+    __tablename__ = "capacity_link"
+    __table_args__ = (UniqueConstraint("person_id", "day"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    capacities: Mapped[list[str]]
+    day: Mapped[date]
+    created: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
+    used: Mapped[datetime | None]

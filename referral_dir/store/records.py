@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, Tex
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from referral_dir.domain.audit_head import FIRST_HASH, entry_hash
+from referral_dir.store import capacity
 from referral_dir.store.db import Base, before_commit
 
 LOG_LOCK: Final = 0x52454652
@@ -142,6 +143,7 @@ def _write_logs(session: Session) -> None:
     lock_logs(session)
     if changed:
         _write_changes(session, list(changed))
+        capacity.write_history(session, list(changed))
     if entries:
         _write_audit(session, entries)
 

@@ -22,9 +22,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from referral_dir.domain.handoff import OPEN
+from referral_dir.store.capacity import CapacityHistory
 from referral_dir.store.cases import (
     BreakGlass,
     Case,
@@ -38,12 +39,21 @@ from referral_dir.store.cases import (
     HandoffEvent,
 )
 from referral_dir.store.db import Base
-from referral_dir.store.people import Invitation, LoginSession, PasswordReset, RateCount
+from referral_dir.store.people import CapacityLink, Invitation, LoginSession, PasswordReset, RateCount
 from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure, OutboxMessage, UnusualPattern
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 CHUNK: Final = 500
 LOCK_TIMEOUT = "10s"
+
+
+def _followed(before: datetime) -> ColumnElement[bool]:
+    """Lines of a number's history that another had followed before then."""
+    later = aliased(CapacityHistory)
+    return exists().where(later.capacity_id == CapacityHistory.capacity_id, later.at < before,
+                          later.sequence > CapacityHistory.sequence)
+
+
 # Rows that simply end with time. For the two logs see `purge_rows`: their newest entry always stays.
 ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingProxyType({
     "sessions": ((LoginSession, lambda before: LoginSession.last_seen < before),),
@@ -51,6 +61,8 @@ ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingPr
     "messages": ((OutboxMessage, lambda before: OutboxMessage.created < before),),
     "password_resets": ((PasswordReset, lambda before: PasswordReset.expires < before),),
     "invitations": ((Invitation, lambda before: Invitation.expires < before),),
+    "capacity_links": ((CapacityLink, lambda before: CapacityLink.expires < before),),
+    "capacity_history": ((CapacityHistory, _followed),),
     "unusual_patterns": ((UnusualPattern, lambda before: UnusualPattern.at < before),),
     "change_log": ((ChangeLog, lambda before: (ChangeLog.at < before) & (
         ChangeLog.sequence < select(func.max(ChangeLog.sequence)).scalar_subquery())),),

@@ -14,28 +14,42 @@ from referral_dir.web.auth import action, actor, edge, now, writing
 
 blueprint = Blueprint("caseworker", __name__, url_prefix="/caseworker")
 GUARD = frozenset({Role.CASEWORKER})
+BOARD = board.endpoints("caseworker", "board_page")
 
 
 @blueprint.get("/")
 @action("capacity:read")
 def board_page() -> ResponseReturnValue:
-    """How much is free, longest unconfirmed first."""
-    return board.page("caseworker.set_capacity", "caseworker.capacity_still_true", {}, 200)
+    """How much is free: what needs a word first."""
+    return board.page(BOARD)
 
 
 @blueprint.post("/capacity/<uuid:capacity_id>")
 @action("capacity:update")
 def set_capacity(capacity_id: UUID) -> ResponseReturnValue:
     """So many, right now."""
-    return board.set_number(capacity_id, "caseworker.board_page", "caseworker.set_capacity",
-                            "caseworker.capacity_still_true")
+    return board.set_number(BOARD, capacity_id)
 
 
 @blueprint.post("/capacity/<uuid:capacity_id>/still-true")
 @action("capacity:update")
 def capacity_still_true(capacity_id: UUID) -> ResponseReturnValue:
     """The number stands."""
-    return board.confirm(capacity_id, "caseworker.board_page")
+    return board.confirm(BOARD, capacity_id)
+
+
+@blueprint.post("/capacity/<uuid:capacity_id>/undo")
+@action("capacity:update")
+def undo_capacity(capacity_id: UUID) -> ResponseReturnValue:
+    """As it was before the last change."""
+    return board.undo(BOARD, capacity_id)
+
+
+@blueprint.get("/capacity/<uuid:capacity_id>/week")
+@action("capacity:read")
+def capacity_week(capacity_id: UUID) -> ResponseReturnValue:
+    """How full it was in the last seven days."""
+    return board.week(BOARD, capacity_id)
 
 
 @blueprint.get("/services")

@@ -50,6 +50,7 @@ WORDS = {
     "follow_up": say("To follow up on a handoff"), "handover": say("I take the case over"),
     "correction": say("To correct something"), "supervision": say("To supervise"),
     "referral": say("To find or arrange help"), "justified": say("Justified"), "not_justified": say("Not justified"),
+    "bed": say("beds"), "hour": say("hours"), "appointment": say("appointments"),
     "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
 }
 ACTS = {
