@@ -72,15 +72,18 @@ def asked(session: "Session", token: str, now: datetime) -> Sequence[Asked] | No
     return _asked(session, found[1], found[0].capacities) if found else None
 
 
-def answer(session: "Session", token: str, given: Mapping[UUID, Given], now: datetime, *,
-           address: str | None) -> int:
+def may_try(session: "Session", address: str | None, now: datetime) -> bool:
+    """Count a try from this place; whether there were not too many. In a transaction of its own, so that what is
+    refused counts too."""
+    return limits.count(session, "numbers.place", limits.network(address), now, window=WINDOW) <= SENT_FROM_ONE_PLACE
+
+
+def answer(session: "Session", token: str, given: Mapping[UUID, Given], now: datetime) -> int:
     """Set or confirm the numbers that were given, as the person whose link it is; it is used up. Returns how many.
 
-    All of them, or none. Raises TooManyTries, which the caller catches inside the transaction, so that it counts; and
-    Invalid: `link` where it does not work any more, else the field of each number that can't be taken.
+    All of them, or none. Raises Invalid: `link` where it does not work any more, else the field of each number that
+    can't be taken.
     """
-    if limits.count(session, "numbers.place", limits.network(address), now, window=WINDOW) > SENT_FROM_ONE_PLACE:
-        raise accounts.TooManyTries(say("Too many tries: wait an hour."))
     found = reminder_queries.open_link(session, _digest(token), now)
     if found is None or not reminder_queries.use_link(session, found[0].id, now):
         raise Invalid({"link": say("This link does not work any more.")})

@@ -26,7 +26,7 @@ def add_link(session: Session, **values: Any) -> bool:
     """Keep the link. False: this person has one of today already, from another process."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     query = insert(CapacityLink).values(**values).on_conflict_do_nothing(index_elements=["person_id", "day"])
-    return _rows(session, query) == 1
+    return session.scalar(query.returning(CapacityLink.id)) is not None
 
 
 def open_link(session: Session, token_hash: str, now: datetime) -> tuple[CapacityLink, Person] | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from referral_dir.desk import accounts, reminders
+from referral_dir.desk import reminders
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.saying import say
 from referral_dir.store.db import reading
@@ -43,18 +43,15 @@ def send() -> ResponseReturnValue:
     """Save them, and the link is used up; or only one more or fewer in a box, which saves nothing yet."""
     if request.form.get("step"):
         return _page({}, 200)
-    refused = None
     try:
-        given = _given()
         with writing() as db:
-            try:
-                saved = reminders.answer(db, _token(), given, now(), address=request.remote_addr)
-            except accounts.TooManyTries as error:
-                refused = error
+            slow = not reminders.may_try(db, request.remote_addr, now())
+        if slow:
+            return _page({"numbers": say("Too many tries: wait an hour.")}, 429)
+        with writing() as db:
+            saved = reminders.answer(db, _token(), _given(), now())
     except Invalid as error:
         return _page(error.errors, 422)
-    if refused:
-        return _page({"numbers": str(refused)}, 429)
     session.pop(KEPT, None)
     return render_template("numbers.html", asked=None, saved=saved, errors={})
 
