@@ -39,7 +39,7 @@ def test_the_board_goes_back_to_the_row_and_offers_to_undo(world: World, sign_in
     said_at(world, people.NOW - timedelta(hours=20))
     browser, beds = sign_in(world.cast.clara), world.cast.beds
     page = browser.get("/caseworker/").text
-    assert page.index("Needs a word from you") < page.index("Harbour Shelter")
+    assert page.index("needs a word from you") < page.index("Harbour Shelter")
     assert Page(page).problems == []
     answer = browser.post(f"/caseworker/capacity/{beds}/still-true", seen="3")
     assert answer.headers["Location"] == f"/caseworker/#row-{beds}"
@@ -47,7 +47,7 @@ def test_the_board_goes_back_to_the_row_and_offers_to_undo(world: World, sign_in
     assert "Undo: not confirmed" in page
     change = page.partition('name="change" value="')[2].partition('"')[0]
     assert browser.post(f"/caseworker/capacity/{beds}/undo", change=change).status_code == 302
-    assert "Needs a word from you" in browser.get("/caseworker/").text
+    assert "needs a word from you" in browser.get("/caseworker/").text
     assert browser.post(f"/caseworker/capacity/{beds}/undo", change=change).status_code == 409
 
 
@@ -67,7 +67,7 @@ def test_the_week_has_a_table_and_is_for_keepers_alone(world: World, sign_in: Si
     path = f"capacity/{world.cast.beds}/week"
     page = sign_in(world.cast.clara).get(f"/caseworker/{path}")
     assert page.status_code == 200
-    assert "<table>" in page.text
+    assert "<table" in page.text
     assert "Petra" not in page.text
     assert sign_in(world.cast.carl).get(f"/caseworker/{path}").status_code == 404
 
