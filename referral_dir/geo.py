@@ -135,6 +135,15 @@ def nearest_place(latitude: float, longitude: float) -> Place:
     return _place(int(known.by_latitude[first + best]))
 
 
+def places_within(latitude: float, longitude: float, radius_km: float, limit: int) -> list[Place]:
+    """The largest places within so many km of a point (degrees, WGS 84), at most `limit`."""
+    here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
+    known = _gazetteer()
+    inside = np.flatnonzero(known.vectors @ here >= math.cos(radius_km / EARTH_RADIUS_KM))
+    # The gazetteer's rows are in order of population.
+    return [_place(int(number)) for number in np.sort(known.by_latitude[inside])[:limit]]
+
+
 def timezone_at(latitude: float, longitude: float) -> str:
     """The IANA time zone of the nearest place."""
     return nearest_place(latitude, longitude).timezone

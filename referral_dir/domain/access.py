@@ -114,6 +114,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "account:sessions": _grant(EVERY_ROLE, _R.SELF, _S.OWN_ACCOUNT),
     "service:find": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY),
     "service:read": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY, _S.NEEDS),
+    "service:offline": _grant(_FINDERS, _R.NONE, _S.DIRECTORY, _S.CAPACITY),
     "case:create": _grant(_OFFICER, _R.NONE, _S.NEEDS),
     "case:read": _grant(_OFFICER, _R.OWN, *_CASE),
     "case:change": _grant(_OFFICER, _R.OWN, *_CASE),

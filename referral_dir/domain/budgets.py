@@ -26,6 +26,7 @@ class Budget:
 BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({
     "service:find": Budget(120, 240),
     "service:read": Budget(120, 240),
+    "service:offline": Budget(10, 20),
     "case:read": Budget(60, 120),
     "handoff:receive": Budget(120, 240),
     "address:read": Budget(10, 20),

@@ -54,6 +54,7 @@ class Opening:
     opens: datetime | None = None
 
 
+Spans = tuple[tuple[datetime, datetime], ...]
 UNKNOWN: Final = Opening(OpenState.UNKNOWN)
 
 
@@ -78,6 +79,15 @@ def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datet
             if start > instant:
                 return Opening(OpenState.CLOSED, opens=start.astimezone(zone))
     return Opening(OpenState.CLOSED)
+
+
+def spans(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime, days: int) -> Spans | None:
+    """When it is open from the day before `now` until so many days after it, in UTC; None where that is unknown."""
+    readable = tuple(s for s in schedules if s.closed or _times(s) is not None)
+    zone = _zone(timezone_name, readable)
+    if zone is None or not any(not s.closed for s in readable):
+        return None
+    return _spans(readable, zone, now.astimezone(zone).date() - timedelta(days=1), days + 2)
 
 
 def opens_by(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime, by: datetime) -> bool | None:
@@ -131,7 +141,6 @@ def _bydays(text: str) -> tuple[tuple[int | None, str], ...]:
     return tuple((int(number) if number else None, name) for number, name in _BYDAY.findall(text.upper()))
 
 
-Spans = tuple[tuple[datetime, datetime], ...]
 
 
 @lru_cache(maxsize=4096)

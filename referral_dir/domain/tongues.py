@@ -28,7 +28,7 @@ def fluency(offered: str, asked: str) -> Fluency:
     if _is_tag_of(offered, asked):
         return Fluency.DIRECT
     pair = asked.partition("-")[0], offered.partition("-")[0]
-    same, related = _near()
+    same, related = near_pairs()
     if pair in same:
         return Fluency.SAME
     return Fluency.ASK if pair in related else Fluency.NONE
@@ -38,7 +38,8 @@ Pairs = frozenset[tuple[str, str]]
 
 
 @cache
-def _near() -> tuple[Pairs, Pairs]:
+def near_pairs() -> tuple[Pairs, Pairs]:
+    """Pairs of languages (asked, offered): those that stand for one another, and those worth asking about."""
     read = json.loads((DATA / "languages.json").read_text(encoding="utf-8"))
     same = {(a, b) for a, b in read["same"]} | {(b, a) for a, b in read["same"]}
     return frozenset(same), frozenset((a, b) for a, b in read["related"])
