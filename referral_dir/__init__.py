@@ -59,6 +59,7 @@ def _audiences() -> list[ModuleType]:
         joining,
         numbers,
         officer,
+        offline,
         oversight,
         provider,
         public,
@@ -67,5 +68,24 @@ def _audiences() -> list[ModuleType]:
         styleguide,
     )
 
-    return [public, account, resets, factors, joining, finding, officer, asking, consent, consent_screen, break_glass,
-            caseworker, provider, numbers, reveals, oversight, administration, styleguide]
+    return [
+        public,
+        account,
+        resets,
+        factors,
+        joining,
+        finding,
+        officer,
+        asking,
+        consent,
+        consent_screen,
+        break_glass,
+        offline,
+        caseworker,
+        provider,
+        numbers,
+        reveals,
+        oversight,
+        administration,
+        styleguide,
+    ]

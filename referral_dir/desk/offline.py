@@ -1,14 +1,14 @@
 """A copy of a region's public directory, to be searched on the device by the same rules when there is no signal.
 
-It holds no confidential service, no case and nobody's name. It is JSON with short keys, as it must come over a bad line:
+It holds no confidential service, no case and nobody's name. It is JSON with short keys, for a bad line:
 
 - `made`: seconds since 1970; `days`: for how many the opening hours are in it; `place`, `radius`: what was chosen.
 - `rules`: the weights, shelf lives and fits of `domain/`, so that the device ranks as the server does.
 - `needs`, `languages`, `areas`, `eligibility`, `hours`, `organizations`: each value once; services name them by number.
-- `services`, in order of id: `i` id, `n` name, `o` organization, `t` phones, `c` and `s` needs confirmed and suggested,
+- `services`, in order of id: `i` id, `n` name, `o` organization, `t` phones, `c`, `s` needs confirmed and suggested,
   `u` offered until, `p` points in 1e-7 degrees, `a` areas, `k` country, `r` remote, `l` languages, `w` has
-  interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility, `f` free:
-  unit, number, said when; `h` hours, `q` takes requests. What is not said is left out.
+  interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility,
+  `f` free: unit, number, said when; `h` hours, `q` takes requests. What is not said is left out.
 - `towns`: the region's towns, as no gazetteer is on the device.
 
 `static/offline-rules.js` reads it; `tests/browser/test_offline.py` asks it and `domain/matching.py` the same questions.
@@ -19,6 +19,7 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from referral_dir import geo
 from referral_dir.desk import audit, budgets
@@ -92,16 +93,27 @@ def pack(services: Sequence[Candidate], phones: Mapping[Any, Sequence[tuple[str,
             for c in sorted(services, key=lambda c: str(c.service_id))]
     used = {code.partition("-")[0] for code in tables["languages"].values if isinstance(code, str)}
     same, related = tongues.near_pairs()
+    named = [str(value[1]) for value in tables["organizations"].values if isinstance(value, tuple)]
     return {
         "made": int(made.timestamp()), "days": DAYS, "radius": radius_km,
         "place": [place.name, place.country, place.admin1, place.latitude, place.longitude],
         "rules": RULES, "same": sorted(p for p in same if p[1] in used),
         "related": sorted(p for p in related if p[1] in used),
         **{name: list(table.values) for name, table in tables.items() if name != "organizations"},
-        "organizations": [name for _, name in tables["organizations"].values],  # type: ignore[misc]
+        "organizations": named,
         "interprets": [interpreting.interprets(str(code)) for code in tables["needs"].values],
         "towns": _towns(place, radius_km), "services": rows,
     }
+
+
+def short_id(service_id: UUID) -> str:
+    """A service's id in 22 characters."""
+    return base64.urlsafe_b64encode(service_id.bytes).decode().rstrip("=")
+
+
+def long_id(text: str) -> UUID:
+    """The id of such a text. Raises ValueError."""
+    return UUID(bytes=base64.urlsafe_b64decode(text + "=="))
 
 
 RULES: Final[Mapping[str, Any]] = {
@@ -120,7 +132,7 @@ def _row(c: Candidate, phones: Sequence[tuple[str, str | None]], tables: Mapping
     free = c.capacity
     ages = c.minimum_age is not None or c.maximum_age is not None
     row = {
-        "i": base64.urlsafe_b64encode(c.service_id.bytes).decode().rstrip("="), "n": c.name,
+        "i": short_id(c.service_id), "n": c.name,
         "o": tables["organizations"].of((c.organization_id, c.organization)),
         "t": [e164 or number for number, e164 in phones[:2]],
         "c": tables["needs"].all_of(sorted(c.confirmed_needs)), "s": tables["needs"].all_of(sorted(c.suggested_needs)),

@@ -114,8 +114,9 @@ function offlineRank(pack, need, now) {
     const fits = { language: 1 };
     criteria.forEach(([name, , fit]) => { fits[name] = fit; });
     fits.freshness = s.f ? 0.5 ** Math.max(0, (now - s.f[2] * 1000) / shelf(s.f[0])) : 0;
-    let score = -rules.unknown * criteria.filter(c => c[1] === 1).length;
+    let score = 0;
     for (const name in rules.weights) { score += rules.weights[name] * fits[name]; }
+    score -= rules.unknown * criteria.filter(c => c[1] === 1).length;
     return { service: s, score: Math.max(0, score).toFixed(4), distance: far, state: said, opening: open, criteria,
       unmet: criteria.filter(c => c[1] === 2).length };
   };

@@ -4,7 +4,7 @@ import math
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.vocabulary import Place
@@ -40,6 +40,6 @@ def far_reaching_public(session: Session, country: str, today: date, limit: int)
         .order_by(Service.id).limit(limit)))
 
 
-def _offered(today: date) -> tuple[object, ...]:
+def _offered(today: date) -> tuple[ColumnElement[bool], ...]:
     return (Service.status == "active", ~Service.confidential,
             or_(Service.offered_until.is_(None), Service.offered_until >= today))

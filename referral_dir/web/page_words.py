@@ -54,6 +54,7 @@ WORDS = {
     "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
 }
 ACTS = {
+    "service:offline": say("copying a region to a device"),
     "service:find": say("searching for services"), "service:read": say("opening services"),
     "case:read": say("opening cases"), "handoff:receive": say("opening handoffs"),
     "address:read": say("reading hidden addresses"), "case:own_copy": say("making copies of a person's data"),

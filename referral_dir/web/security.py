@@ -77,12 +77,13 @@ def allow_position() -> None:
 
 def policy() -> str:
     """What a page may load and do: its own files by their mark, nothing inline, nothing of another origin."""
+    trusted: str = g.get("trusted_types", "'none'")
     return ("default-src 'none'; object-src 'none'; "
             f"script-src 'self' 'nonce-{nonce()}'; style-src 'self' 'nonce-{nonce()}'; "
             # A page with a map may load the tiles of the deployment's own server, where it names one.
             f"img-src 'self' data:{' ' + g.tile_origin if 'tile_origin' in g else ''}; "
             "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            "require-trusted-types-for 'script'; trusted-types 'none'")
+            "require-trusted-types-for 'script'; trusted-types " + trusted)
 
 
 def add_headers(response: Response) -> Response:
