@@ -1,36 +1,32 @@
-// The rules of domain/matching.py over an offline copy (desk/offline.py says what its keys are). Weights and shelf lives
-// come with the copy; tests ask both the same questions. Verdicts: 0 met, 1 unknown, 2 unmet.
+// domain/matching.py on the device; desk/offline.py says what the keys are. Verdicts: 0 met, 1 unknown, 2 unmet.
 function offlineRank(pack, need, now) {
-  "use strict";
   const rules = pack.rules, rad = x => x * Math.PI / 180, any = (list, test) => (list || []).some(test);
   const km = (a, b, c, d) => {
     const half = Math.sin((rad(c) - rad(a)) / 2) ** 2
       + Math.cos(rad(a)) * Math.cos(rad(c)) * Math.sin(rad(d - b) / 2) ** 2;
     return 2 * rules.earth * Math.asin(Math.min(1, Math.sqrt(half)));
   };
+  const eligibility = (s, name) => (s.e || []).map(n => pack.eligibility[n]).filter(rule => rule[0] === name);
   const tag = (a, b) => a === b || b.startsWith(a + "-") || a.startsWith(b + "-");
   const pair = (list, own, asked) => any(list, ([a, b]) => a === asked.split("-")[0] && b === own.split("-")[0]);
   const fluency = (own, asked) => tag(own, asked) ? 3 : pair(pack.same, own, asked) ? 2 : pair(pack.related, own, asked) ? 1 : 0;
-  const points = s => (s.p || []).map(([a, b]) => [a / 1e7, b / 1e7]);
-  const distance = s => s.p ? Number(Math.min(...points(s).map(p => km(need.lat, need.lon, ...p))).toFixed(1)) : null;
+  const points = s => (s.p || []).map(p => p.map(x => x / 1e7)), here = (...p) => km(need.lat, need.lon, ...p);
+  const distance = s => s.p ? +Math.min(...points(s).map(p => here(...p))).toFixed(1) : null;
   const covers = ([country, admin1, lat, lon, radius]) => radius != null && lat != null && lon != null
-    ? km(need.lat, need.lon, lat, lon) <= radius
-    : !!country && country === need.country && (!admin1 || admin1.trim().toLowerCase() === (need.admin1 || "").trim().toLowerCase());
+    ? here(lat, lon) <= radius
+    : !!country && country === need.country && (!admin1 || admin1 === need.admin1);
   const everywhere = s => s.a ? s.a.some(n => covers(pack.areas[n])) : !!s.r;
-  const safe = s => !any(need.organizations, o => o === s.o)
+  const safe = s => !need.organizations.includes(s.o)
     && !any(need.areas, a => any(points(s), p => km(...p, a.lat, a.lon) <= a.km))
-    && !any(s.e, n => any([pack.eligibility[n]], ([name, code, serves]) =>
-      name === "community" && serves && any(need.communities, c => c === code)));
+    && !any(eligibility(s, "community"), ([, code, serves]) => serves && need.communities.includes(code));
   const ended = s => !!s.u && s.u < new Date(now).toISOString().slice(0, 10);
-  const shelf = unit => 3600e3 * (Object.entries(rules.shelf).find(([kind]) => unit.toLowerCase().includes(kind)) || [0, rules.other])[1];
-  const places = (unit, household) => unit.toLowerCase().includes("bed") ? Math.max(1, household) : 1;
+  const places = ([each], household) => each ? household : 1;
   const state = (f, household) => {
     if (!f) { return "unknown"; }
     const age = now - f[2] * 1000;
-    if (age < -300e3 || age > shelf(f[0])) { return "unconfirmed"; }
-    return f[1] >= places(f[0], household) ? "available" : "full";
+    if (age < -300e3 || age > f[3] * 1000) { return "unconfirmed"; }
+    return f[1] >= places(f, household) ? "available" : "full";
   };
-  // Hours lie in the copy as spans of minutes since it was made, for as many days as it says.
   const opening = s => {
     const at = (now - pack.made * 1000) / 60e3, spans = pack.hours[s.h];
     if (!spans || at < 0 || at >= pack.days * 1440) { return { state: "unknown" }; }
@@ -45,8 +41,8 @@ function offlineRank(pack, need, now) {
     const ready = pack.services.filter(s => any(s.l, n => tag(pack.languages[n], code)) && any(s.c, n => pack.interprets[n])
       && !ended(s) && safe(s) && state(s.f, 1) !== "full" && opening(s).state !== "closed"
       && (everywhere(s) || (s.p && distance(s) <= need.radius)));
-    const order = s => [opening(s).state !== "open", state(s.f, 1) !== "available", everywhere(s) ? 0 : distance(s) || 0];
-    chosen[code] = ready.map(s => [order(s), s]).sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]).map(x => x[1])[0];
+    const order = s => (opening(s).state !== "open") * 1e9 + (state(s.f, 1) !== "available") * 1e6 + (everywhere(s) ? 0 : distance(s) || 0);
+    chosen[code] = ready.sort((a, b) => order(a) - order(b))[0];
   }
 
   const language = s => {
@@ -56,8 +52,7 @@ function offlineRank(pack, need, now) {
         best[fluency(own, asked)] = best[fluency(own, asked)] || [own, asked];
       }
     }
-    if (best[3]) { return ["language", 0, rules.fluency[3], "speaks", best[3][1]]; }
-    if (best[2]) { return ["language", 0, rules.fluency[2], "speaks", best[2][0]]; }
+    for (const n of [3, 2]) { if (best[n]) { return ["language", 0, rules.fluency[n], "speaks", best[n][3 - n ? 0 : 1]]; } }
     if (s.w) { return ["language", 0, rules.interpreted, "interpretation", need.languages[0]]; }
     for (const code of need.languages) {
       if (chosen[code] && chosen[code] !== s) { return ["language", 0, rules.interpreted, "interpretation", code, chosen[code]]; }
@@ -72,12 +67,12 @@ function offlineRank(pack, need, now) {
     return far == null ? ["distance", 1, rules.unplaced] : ["distance", 2, near];
   };
   const capacity = (s, said) => {
-    const enough = s.f && s.f[1] >= places(s.f[0], need.household);
+    const enough = s.f && s.f[1] >= places(s.f, need.household);
     const fit = rules.capacity[said === "unconfirmed" && !enough ? "unconfirmed, too few" : said];
     return ["capacity", said === "available" ? 0 : said === "full" ? 2 : 1, fit];
   };
   const coded = (s, name, code) => {
-    const named = (s.e || []).map(n => pack.eligibility[n]).filter(r => r[0] === name);
+    const named = eligibility(s, name);
     if (!code || code === "unknown" || !named.length) { return []; }
     const served = named.filter(r => r[2]).map(r => r[1]);
     const bad = any(named, r => !r[2] && r[1] === code) || (served.length && !served.includes(code));
@@ -92,7 +87,7 @@ function offlineRank(pack, need, now) {
     if (s.m != null && need.household > 1) { found.push(["household", need.household <= s.m ? 0 : 2, 1]); }
     found.push(...coded(s, "gender", need.gender));
     for (const code of need.accessibility) {
-      const said = (s.e || []).map(n => pack.eligibility[n]).filter(r => r[0] === "accessibility" && r[1] === code);
+      const said = eligibility(s, "accessibility").filter(r => r[1] === code);
       found.push(["accessibility", any(said, r => !r[2]) ? 2 : said.length ? 0 : 1, 1]);
     }
     if (s.x && !s.e && !found.length) { found.push(["eligibility", 1, 1]); }
@@ -103,24 +98,22 @@ function offlineRank(pack, need, now) {
     const far = distance(s), asked = Object.values(need.needs), has = (list, codes) => any(list, n => codes.includes(pack.needs[n]));
     const sure = asked.filter(codes => has(s.c, codes)).length;
     const maybe = asked.filter(codes => !has(s.c, codes) && has(s.s, codes)).length;
-    if (!sure && !maybe || !safe(s)) { return null; }
-    const placed = s.p || s.a || s.r;
+    if (asked[0] && !sure && !maybe || !safe(s)) { return null; }
     if (!(far != null && far <= Math.min(need.radius * 2 + 50, rules.farthest) || everywhere(s)
-        || (!placed && s.k && s.k === need.country))) { return null; }
+        || !(s.p || s.a || s.r) && s.k && s.k === need.country)) { return null; }
     const said = state(s.f, need.household), open = opening(s);
-    const criteria = [["needs", 0, (sure + rules.suggested * maybe) / asked.length], place(s, far),
+    const criteria = [["needs", 0, asked[0] ? (sure + rules.suggested * maybe) / asked.length : 1], place(s, far),
       ...(need.languages.length ? [language(s)] : []), capacity(s, said), ...(ended(s) ? [["offered", 2, 0]] : []),
       ...(need.openNow ? [["open", open.state === "unknown" ? 1 : open.state === "open" ? 0 : 2, 1]] : []), ...who(s)];
     const fits = { language: 1 };
     criteria.forEach(([name, , fit]) => { fits[name] = fit; });
-    fits.freshness = s.f ? 0.5 ** Math.max(0, (now - s.f[2] * 1000) / shelf(s.f[0])) : 0;
+    fits.freshness = s.f ? 0.5 ** Math.max(0, (now / 1000 - s.f[2]) / s.f[3]) : 0;
     let score = 0;
     for (const name in rules.weights) { score += rules.weights[name] * fits[name]; }
     score -= rules.unknown * criteria.filter(c => c[1] === 1).length;
     return { service: s, score: Math.max(0, score).toFixed(4), distance: far, state: said, opening: open, criteria,
       unmet: criteria.filter(c => c[1] === 2).length };
   };
-  // The copy's order is that of the ids, and sorting keeps it between equals.
   const judged = pack.services.map(judge).filter(Boolean).sort((a, b) => b.score - a.score);
   return { matches: judged.filter(m => !m.unmet), near: judged.filter(m => m.unmet && m.unmet < 3).sort((a, b) => a.unmet - b.unmet) };
 }

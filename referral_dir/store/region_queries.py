@@ -40,6 +40,12 @@ def far_reaching_public(session: Session, country: str, today: date, limit: int)
         .order_by(Service.id).limit(limit)))
 
 
+def descriptions(session: Session, ids: list[UUID], most: int) -> dict[UUID, str]:
+    """The beginnings of what services say of themselves, of so many characters."""
+    found = session.execute(select(Service.id, func.substr(Service.description, 1, most)).where(Service.id.in_(ids)))
+    return {service_id: text for service_id, text in found if text}
+
+
 def _offered(today: date) -> tuple[ColumnElement[bool], ...]:
     return (Service.status == "active", ~Service.confidential,
             or_(Service.offered_until.is_(None), Service.offered_until >= today))

@@ -57,7 +57,7 @@ def shell() -> ResponseReturnValue:
 @action("case:create")
 def ticket() -> ResponseReturnValue:
     """What a request that was begun without signal is sent with, once there is a signal and somebody is signed in."""
-    return jsonify(token=generate_csrf(), url=url_for("officer.new_case"))
+    return jsonify(token=generate_csrf(), action=url_for("officer.new_case"))
 
 
 @blueprint.get("/worker.js")

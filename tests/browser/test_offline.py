@@ -1,12 +1,9 @@
 """Without signal: the copy on the device answers as the rules do, and holds nothing that it must not."""
 
-import gzip
 import json
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -15,14 +12,8 @@ from hypothesis import strategies as st
 
 from referral_dir.desk import offline
 from referral_dir.domain import matching
-from referral_dir.domain.access import Actor
-from referral_dir.domain.errors import Forbidden, Invalid
 from referral_dir.domain.need import Candidate, Need
-from referral_dir.domain.vocabulary import Role
-from referral_dir.store.db import Store, transaction
-from referral_dir.store.directory import Service
 from tests.browser.test_story import Person, address, chromium  # noqa: F401
-from tests.cast import Cast
 from tests.conftest import ROOT
 from tests.index.test_same_rules import NOSHRINK, NOW, directories, needs
 
@@ -44,7 +35,8 @@ def question(need: Need, copy: dict[str, Any], directory: list[Candidate]) -> di
     return {
         "needs": {code: sorted(codes & set(copy["needs"])) for code, codes in need.needs.items()},
         "lat": need.place.latitude, "lon": need.place.longitude, "country": need.place.country,
-        "admin1": need.place.admin1, "languages": need.languages, "radius": need.radius_km, "ages": need.ages,
+        "admin1": need.place.admin1.casefold(), "languages": need.languages,
+        "radius": need.radius_km, "ages": need.ages,
         "gender": need.gender, "household": need.household, "accessibility": need.accessibility,
         "openNow": need.open_now, "communities": sorted(need.excluded_communities),
         "organizations": [n for n, o in enumerate(organizations) if o in need.excluded_organizations],
@@ -71,10 +63,104 @@ def test_the_device_ranks_as_the_rules_do(device: Any, directory: list[Candidate
     public = [replace(c, status="active", confidential=False, capacity=c.capacity and replace(
         c.capacity, updated=c.capacity.updated.replace(microsecond=0))) for c in directory]
     needed = [replace(n, nationality=None, status=None, declined={}, open_by=None) for n in asked]
-    copy = json.loads(json.dumps(offline.pack(public, {}, needed[0].place, 50.0, NOW)))
+    copy = json.loads(json.dumps(offline.pack(public, {}, {}, needed[0].place, 50.0, NOW)))
     answers = device.evaluate("([copy, asked, now]) => asked.map(need => offlineRank(copy, need, now))", [
         copy, [question(need, copy, public) for need in needed], now.timestamp() * 1000])
     for need, answer in zip(needed, answers, strict=True):
         ranking = matching.rank(need, public, public, now)
         assert judged(answer["matches"]) == plainly(ranking.matches)
         assert judged(answer["near"]) == plainly(ranking.near_misses)
+
+
+def kept(page: Any) -> dict[str, Any]:
+    """All that the site has left on the device: addresses and texts in caches, names in stores, cookies for scripts."""
+    found: dict[str, Any] = page.evaluate("""async () => {
+        const files = {};
+        for (const name of await caches.keys()) {
+            const cache = await caches.open(name);
+            for (const request of await cache.keys()) {
+                files[request.url] = await (await cache.match(request)).text();
+            }
+        }
+        return { files, stores: [...Object.keys(localStorage), ...Object.keys(sessionStorage)],
+                 databases: (await indexedDB.databases()).length,
+                 workers: (await navigator.serviceWorker.getRegistrations()).length };
+    }""")
+    return found
+
+
+def keep_a_copy(officer: Person, address: str) -> None:  # noqa: F811
+    page = officer.page
+    page.goto(f"{address}/offline/")
+    page.fill("#near", "Miami, FL")
+    page.check("form[data-copy] input[type=checkbox]")
+    officer.picture("offline-opt-in")
+    page.click("form[data-copy] button")
+    page.wait_for_selector("text=A copy is on this device")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+
+
+def test_without_signal_the_copy_is_asked_and_a_request_is_begun_and_sent_later(
+        chromium: Any, address: str) -> None:  # noqa: F811
+    officer = Person(chromium, address, script=True).sign_in("officer@demo.example")
+    page = officer.page
+    keep_a_copy(officer, address)
+    left = kept(page)
+    assert {url.split("?")[0].removeprefix(address) for url in left["files"]} == {
+        "/offline/shell", "/offline/copy", "/static/style.css", "/static/icon.svg", "/static/offline.js",
+        "/static/offline-rules.js"}
+    everything = "".join(left["files"].values())
+    assert "Harbour Safe House" not in everything, "a hidden service is in the copy"
+    assert "officer@demo" not in everything
+    assert (left["stores"], left["databases"]) == ([], 0)
+
+    officer.context.set_offline(True)
+    page.goto(f"{address}/officer/")
+    page.wait_for_selector("text=A copy from this device")
+    page.check("input[name=needs][value='legal.immigration']")
+    page.check("input[name=languages][value=es]")
+    page.click("#ask > button")
+    page.wait_for_selector("#answer article")
+    officer.picture("offline-answer")
+    first = page.inner_text("#answer article h3 >> nth=0")
+    page.click("#answer article button >> nth=0")
+    officer.see(first)
+    page.click("#send")
+    page.wait_for_selector("text=There is no signal yet")
+    officer.picture("offline-begun")
+    assert kept(page)["files"].keys() == left["files"].keys()
+    assert kept(page)["stores"] == []
+
+    officer.context.set_offline(False)
+    page.click("#send")
+    page.wait_for_selector("button:text-is('Open the case')")
+    assert page.is_checked("input[name=needs][value='legal.immigration']")
+    assert page.is_checked("input[name=languages][value=es]")
+    assert page.input_value("#near") == "Miami"
+    officer.done()
+
+
+def test_a_copy_goes_in_one_tap_and_with_the_exit(chromium: Any, address: str) -> None:  # noqa: F811
+    officer = Person(chromium, address, script=True).sign_in("officer@demo.example")
+    page = officer.page
+    keep_a_copy(officer, address)
+    page.click("text=Remove it from this device")
+    page.wait_for_selector("text=The copy has been removed")
+    assert (kept(page)["files"], kept(page)["workers"]) == ({}, 0)
+
+    keep_a_copy(officer, address)
+    officer.context.set_offline(True)
+    page.goto(f"{address}/officer/")
+    page.click("a.exit")
+    page.wait_for_function("document.title.trim() === ''")
+    assert page.inner_text("body").strip() == ""
+    assert kept(page)["files"] == {}
+    officer.context.close()
+
+
+def test_without_script_the_page_says_what_to_do_instead(chromium: Any, address: str) -> None:  # noqa: F811
+    officer = Person(chromium, address, script=False).sign_in("officer@demo.example")
+    officer.page.goto(f"{address}/offline/")
+    officer.see("This needs script")
+    assert not officer.page.is_visible("form[data-copy]")
+    officer.done()
