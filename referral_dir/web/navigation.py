@@ -36,6 +36,7 @@ NAVIGATION: Final[Mapping[Role, tuple[Line, ...]]] = MappingProxyType({
         _line("finding.search", say("Search")),
         _line("officer.my_cases", say("Cases"), "officer.case", "officer.new_case"),
         _line("officer.my_handoffs", say("Handoffs"), "officer.handoff"),
+        _line("offline.page", say("Without signal")),
     ),
     Role.CASEWORKER: (
         _line("caseworker.board_page", say("Free places")),
