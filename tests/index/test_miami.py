@@ -1,10 +1,13 @@
 """A real directory of 4,089 services, as it is imported."""
 
+import gzip
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from referral_dir.desk import offline
 from referral_dir.domain.need import Need
 from referral_dir.domain.needs import expand
 from referral_dir.domain.vocabulary import Place
@@ -12,7 +15,8 @@ from referral_dir.index.feed import catch_up
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import TextIndex, TextQuery, open_text_index
 from referral_dir.interop.importing import import_directory
-from referral_dir.store import Store, reading
+from referral_dir.store import Store, reading, transaction
+from tests import cast as people
 
 MIAMI = Place("Miami", "US", 25.7743, -80.1937, "Florida")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -39,6 +43,12 @@ def test_a_real_directory_is_indexed_and_found(imported: Store, tmp_path: Path) 
     assert text.search(TextQuery("domestc violence")).did_you_mean == "domestic violence"
     public = text.search(TextQuery("shelter", public_only=True))
     assert set(public.ids) <= set(text.search(TextQuery("shelter")).ids)
+
+    olga = people.build(imported).olga
+    with transaction(imported) as session:
+        copy = offline.region(session, olga, "Miami, FL", 50.0, NOW)
+    assert len(copy["services"]) == offline.LARGEST_COPY
+    assert len(gzip.compress(json.dumps(copy, ensure_ascii=False).encode())) <= 150 * 1024
 
 
 def _total(text: TextIndex, words: str) -> int:
