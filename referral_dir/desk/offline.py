@@ -5,7 +5,7 @@ It holds no confidential service, no case and nobody's name. It is JSON with sho
 - `made`: seconds since 1970; `days`: for how many the opening hours are in it; `place`, `radius`: what was chosen.
 - `rules`: the weights, shelf lives and fits of `domain/`, so that the device ranks as the server does.
 - `needs`, `languages`, `areas`, `eligibility`, `hours`, `organizations`: each value once; services name them by number.
-- `services`, in order of id: `i` id, `n` name, `o` organization, `t` phones, `c`, `s` needs confirmed and suggested,
+- `services`, in order of id: `i` id in hexadecimal, `n` name, `o` organization, `t` phones, `c`, `s` needs confirmed and suggested,
   `u` offered until, `p` points in 1e-7 degrees, `a` areas, `k` country, `r` remote, `l` languages, `w` has
   interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility,
   `f` free: one for each person, number, said when, believed for so many seconds; `h` hours, `q` takes requests;
@@ -15,7 +15,6 @@ It holds no confidential service, no case and nobody's name. It is JSON with sho
 `static/offline-rules.js` reads it; `tests/browser/test_offline.py` asks it and `domain/matching.py` the same questions.
 """
 
-import base64
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -112,16 +111,6 @@ def pack(services: Sequence[Candidate], phones: Mapping[UUID, Sequence[tuple[str
     }
 
 
-def short_id(service_id: UUID) -> str:
-    """A service's id in 22 characters."""
-    return base64.urlsafe_b64encode(service_id.bytes).decode().rstrip("=")
-
-
-def long_id(text: str) -> UUID:
-    """The id of such a text. Raises ValueError."""
-    return UUID(bytes=base64.urlsafe_b64decode(text + "=="))
-
-
 RULES: Final[Mapping[str, Any]] = {
     "weights": dict(matching.WEIGHTS), "unknown": matching.UNKNOWN_COST, "suggested": matching.SUGGESTED_FIT,
     "capacity": dict(matching.CAPACITY_FIT), "earth": EARTH_RADIUS_KM, "farthest": LARGEST_RADIUS_KM,
@@ -135,7 +124,7 @@ def _row(c: Candidate, phones: Sequence[tuple[str, str | None]], tables: Mapping
          made: datetime) -> dict[str, Any]:
     ages = c.minimum_age is not None or c.maximum_age is not None
     row = {
-        "i": short_id(c.service_id), "n": c.name,
+        "i": c.service_id.hex, "n": c.name,
         "o": tables["organizations"].of((c.organization_id, c.organization)),
         "t": [e164 or number for number, e164 in phones[:2]],
         "c": tables["needs"].all_of(sorted(c.confirmed_needs)), "s": tables["needs"].all_of(sorted(c.suggested_needs)),

@@ -49,7 +49,7 @@ def judged(found: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 def plainly(found: tuple[matching.Match, ...]) -> list[tuple[Any, ...]]:
     verdicts = {"met": 0, "unknown": 1, "unmet": 2}
-    return [(offline.short_id(m.candidate.service_id), m.score, m.distance_km,
+    return [(m.candidate.service_id.hex, m.score, m.distance_km,
              {c.name: verdicts[c.verdict] for c in m.criteria}) for m in found]
 
 
