@@ -18,7 +18,17 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store
     from referral_dir.desk.retention import catch_up
-    from referral_dir.web import auth, errors, languages, map_pages, page_words, request_log, security, uploads
+    from referral_dir.web import (
+        auth,
+        compression,
+        errors,
+        languages,
+        map_pages,
+        page_words,
+        request_log,
+        security,
+        uploads,
+    )
 
     logs.install()
     app = Flask("referral_dir", template_folder=str(config.ROOT / "templates"), static_folder="static")
@@ -32,6 +42,8 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     catch_up(store, datetime.now(UTC))
     indexes = open_indexes(settings.instance, settings.text_index)
     app.extensions["referral_dir"] = auth.Edge(settings, store, indexes)
+    # Before all others: the last to look at an answer on its way out.
+    compression.install(app)
     security.install(app)
     auth.install(app)
     languages.install(app)
