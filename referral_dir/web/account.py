@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user, logout_user
 
 from referral_dir.desk import accounts
@@ -61,7 +62,7 @@ def sign_in_now() -> ResponseReturnValue:
             refused = error
     if refused:
         code = 429 if isinstance(refused, accounts.TooManyTries) else 422
-        return render_template("account/sign_in.html", errors={"email": str(refused)}, form=request.form,
+        return render_template("account/sign_in.html", errors={"email": refused.args[0]}, form=request.form,
                                next=target), code
     user = carry(signed_in.token)
     return redirect(second_step(target) if signed_in.pending else target or url_for(HOME[user.actor.role]))
@@ -107,7 +108,7 @@ def change_password() -> ResponseReturnValue:
     if errors:
         return _own(errors, 422)
     carry(token)
-    flash("Your password is changed, and your other sessions are ended.")
+    flash(_("Your password is changed, and your other sessions are ended."))
     return redirect(url_for("account.own"))
 
 
@@ -120,7 +121,7 @@ def end_sessions() -> ResponseReturnValue:
             accounts.end_other_sessions(db, actor(), current_user.id, now())
         else:
             accounts.end_session(db, actor(), _session_id(), now())
-    flash("Ended.")
+    flash(_("Ended."))
     return redirect(url_for("account.own"))
 
 

@@ -73,5 +73,6 @@ def review(break_glass_id: UUID) -> ResponseReturnValue:
             errors = error.errors
     with showing() as session:
         report = break_glass.read(session, actor(), break_glass_id, now())
-    return render_template("break_glass/review.html", report=report, rules=rules, errors=errors), \
+    return render_template("break_glass/review.html", report=report, rules=rules, errors=errors,
+                           form=request.form), \
         422 if errors else 200

@@ -19,20 +19,21 @@ from referral_dir.domain.errors import (
     TooOften,
     WrongState,
 )
+from referral_dir.domain.saying import Said, say
 from referral_dir.web.auth import actor_or_none, edge, now
 
 TITLES = {
-    400: "This form can't be used", 403: "Not with this account", 404: "Not found", 405: "Not possible here",
-    409: "This has changed meanwhile", 413: "Too much at once", 422: "Please check what was entered",
-    429: "Too many tries", 500: "Something went wrong",
+    400: say("This form can't be used"), 403: say("Not with this account"), 404: say("Not found"),
+    405: say("Not possible here"), 409: say("This has changed meanwhile"), 413: say("Too much at once"),
+    422: say("Please check what was entered"), 429: say("Too many tries"), 500: say("Something went wrong"),
 }
 TEXTS = {
-    403: "Your account is for other tasks. Sign in with another one, or ask your administrator.",
-    404: "There is nothing here, or it is not for your organization.",
-    405: "Go back and use the buttons on the page.",
-    413: "The form holds more than can be sent. Shorten the texts and try again.",
+    403: say("Your account is for other tasks. Sign in with another one, or ask your administrator."),
+    404: say("There is nothing here, or it is not for your organization."),
+    405: say("Go back and use the buttons on the page."),
+    413: say("The form holds more than can be sent. Shorten the texts and try again."),
 }
-BROKEN = "Nothing was lost on our side. Try again; if it stays, tell whoever looks after this site the reference."
+BROKEN = say("Nothing was lost on our side. Try again; if it stays, tell whoever looks after this site the reference.")
 CODES: dict[type[Refused], int] = {Forbidden: 403, NotFound: 404, WrongState: 409, ConsentMissing: 409,
                                    NoCapacity: 409, TooOften: 429, Invalid: 422}
 
@@ -55,7 +56,7 @@ def reference() -> str:
 
 def page(code: int, text: str) -> ResponseReturnValue:
     """A page that says what happened, with a reference to ask about it by."""
-    return render_template("error.html", title=TITLES.get(code, "Not possible"), text=text,
+    return render_template("error.html", title=TITLES.get(code, say("Not possible")), text=text,
                            reference=reference()), code
 
 
@@ -63,12 +64,13 @@ def refused(error: Refused) -> ResponseReturnValue:
     """A rule said no: what was begun has been rolled back; the refusal itself is audited."""
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), 409)
     audit_refusal(type(error).__name__)
-    return page(code, TEXTS.get(code) or str(error))
+    return page(code, TEXTS.get(code) or next(iter(error.args), ""))
 
 
 def stale_form(error: CSRFError) -> ResponseReturnValue:
     """The token is missing or of an older session."""
-    return page(400, "The page was open for too long, or cookies are off. Go back, reload the page and send it again.")
+    return page(400, say("The page was open for too long, or cookies are off. Go back, reload the page and send it "
+                         "again."))
 
 
 def http_error(error: HTTPException) -> ResponseReturnValue:
@@ -76,7 +78,8 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code == 403:
         audit_refusal("Forbidden")
-    return page(code, TEXTS.get(code) or error.description or "Go back and try again.")
+    ours = error.description if isinstance(error.description, Said) else say("Go back and try again.")
+    return page(code, TEXTS.get(code) or ours)
 
 
 def unexpected(error: Exception) -> ResponseReturnValue:

@@ -8,10 +8,13 @@ from uuid import UUID
 import segno
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 
 from referral_dir.desk import accounts, factors, passkeys
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.store.db import reading
 from referral_dir.web.auth import (
     HOME,
@@ -53,7 +56,7 @@ def second() -> ResponseReturnValue:
             with writing() as db:
                 factors.failed(db, actor(), kind, now())
             code = 429 if isinstance(error, factors.TooManyTries) else 422
-            errors = {"code" if kind == "totp" else kind: str(error)}
+            errors = {"code" if kind == "totp" else kind: error.args[0]}
     return render_template("factors/second.html", errors=errors, next=target, had=had, site=_site()), code
 
 
@@ -89,7 +92,7 @@ def totp() -> ResponseReturnValue:
             factors.confirm_totp(db, actor(), sealed, request.form.get("code", ""), now())
     except Invalid as error:
         return _totp_page(error.errors, sealed, 422)
-    return _set_up("totp", "Time codes are set up.")
+    return _set_up("totp", _("Time codes are set up."))
 
 
 @blueprint.post("/account/factors/code/remove")
@@ -123,7 +126,7 @@ def add_passkey() -> ResponseReturnValue:
                          request.form.get("name", ""), now())
     except Invalid as error:
         return _page(error.errors, 422)
-    return _set_up("passkey", "The passkey is added.")
+    return _set_up("passkey", _("The passkey is added."))
 
 
 @blueprint.post("/account/factors/passkey/<uuid:passkey_id>/remove")
@@ -163,7 +166,8 @@ def _proved(kind: str, target: str | None) -> ResponseReturnValue:
         token = accounts.rotate(db, current_user.id, now(), factor=kind)
     carry(token)
     if left is not None:
-        flash(f"{left} recovery codes are left. If you lost your phone or key, set up another one now.")
+        flash(ngettext("%(num)s recovery code is left. If you lost your phone or key, set up another one now.",
+                       "%(num)s recovery codes are left. If you lost your phone or key, set up another one now.", left))
         return redirect(url_for("factors.own"))
     return redirect(target or url_for(HOME[actor().role]))
 
@@ -186,7 +190,7 @@ def _codes() -> ResponseReturnValue:
 
 
 def _removed() -> ResponseReturnValue:
-    flash("Removed." if _own().any else "Removed. Signing in now takes the password alone.")
+    flash(_("Removed.") if _own().any else _("Removed. Signing in now takes the password alone."))
     return redirect(url_for("factors.own"))
 
 
@@ -229,7 +233,7 @@ def _site() -> passkeys.Site | None:
 def _needed_site() -> passkeys.Site:
     site = _site()
     if site is None:
-        raise Invalid({"passkey": "this server has no name, only a number: browsers make no passkeys for it"})
+        raise Invalid({"passkey": say("this server has no name, only a number: browsers make no passkeys for it")})
     return site
 
 

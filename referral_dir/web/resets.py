@@ -31,7 +31,7 @@ def ask_now() -> ResponseReturnValue:
         except accounts.TooManyTries as error:
             refused = error
     if refused:
-        return render_template("account/reset.html", errors={"email": str(refused)}), 429
+        return render_template("account/reset.html", errors={"email": refused.args[0]}), 429
     return render_template("account/reset_asked.html")
 
 

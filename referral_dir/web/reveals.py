@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from referral_dir.desk import listings, reveals
 from referral_dir.domain.errors import Invalid
@@ -40,7 +41,7 @@ def keep_address(service_id: UUID) -> ResponseReturnValue:
     except Invalid as error:
         return _address_page(service_id, error.errors, 422)
     listings.forget_places(edge().store, edge().indexes)
-    flash("Sealed. Only the zone is shown to others.")
+    flash(_("Sealed. Only the zone is shown to others."))
     return redirect(url_for("reveals.address", service_id=service_id))
 
 
@@ -73,7 +74,7 @@ def show(handoff_id: UUID) -> ResponseReturnValue:
             reveals.reveal(session, actor(), handoff_id, person, hours, now())
     except Invalid as error:
         return _offer_page(handoff_id, error.errors, 422)
-    flash("It is shown to this one person until the time is over or you end it. Each look is recorded.")
+    flash(_("It is shown to this one person until the time is over or you end it. Each look is recorded."))
     return redirect(url_for("reveals.offer", handoff_id=handoff_id))
 
 
@@ -83,7 +84,7 @@ def end(handoff_id: UUID, reveal_id: UUID) -> ResponseReturnValue:
     """Stop showing it. Nobody has to prove anything to hide more."""
     with writing() as session:
         reveals.end(session, actor(), handoff_id, reveal_id, now())
-    flash("It is shown no more.")
+    flash(_("It is shown no more."))
     return redirect(url_for("reveals.offer", handoff_id=handoff_id))
 
 

@@ -11,6 +11,7 @@ from flask import Flask, Response, abort, g, request, url_for
 from flask_wtf.csrf import CSRFProtect
 
 import config
+from referral_dir.domain.saying import say
 from referral_dir.web import leaving
 
 csrf = CSRFProtect()
@@ -56,10 +57,10 @@ def check_origin() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        abort(400, "This form was sent from another site.")
+        abort(400, say("This form was sent from another site."))
     origin = request.headers.get("Origin")
     if origin not in (None, "null") and urlsplit(origin).netloc != request.host:
-        abort(400, "This form was sent from another site.")
+        abort(400, say("This form was sent from another site."))
 
 
 def nonce() -> str:
