@@ -3,9 +3,8 @@
 from types import SimpleNamespace
 
 import segno
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction, Party
@@ -17,10 +16,10 @@ ERRORS = {"near": say("Write a town, or coordinates"), "needs": say("Choose what
           "reason": say("Choose a reason"), "words": say("Write one sentence")}
 
 
-@blueprint.get("/styleguide")
+@blueprint.route("/styleguide", methods=["GET", "POST"])
 @action("public:read")
 def page() -> ResponseReturnValue:
-    """The components, as they are made in templates/components/."""
+    """The components, as they are made in templates/components/; its form keeps what was typed and does nothing."""
     if not edge().settings.demo:
         abort(404)
     image = segno.make("https://directory.example/service/invented", micro=False).svg_data_uri(
@@ -28,4 +27,4 @@ def page() -> ResponseReturnValue:
     events = [SimpleNamespace(action=action, party=party, reason=None, at=now())
               for action, party in ((HandoffAction.REQUEST, Party.REQUESTER), (HandoffAction.HOLD, Party.RECIPIENT),
                                     (HandoffAction.ACCEPT, Party.RECIPIENT))]
-    return render_template("styleguide.html", form=MultiDict(), errors=ERRORS, image=image, events=events)
+    return render_template("styleguide.html", form=request.form, errors=ERRORS, image=image, events=events)
