@@ -11,7 +11,7 @@ from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import UNDER_WAY
 from referral_dir.domain.vocabulary import HandoffState, Role
 from referral_dir.web import forms
-from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web.auth import action, actor, edge, now, showing, writing
 
 blueprint = Blueprint("reveals", __name__, url_prefix="/address")
 GUARD = frozenset({Role.OFFICER, Role.CASEWORKER, Role.PROVIDER})
@@ -25,7 +25,7 @@ def address(service_id: UUID) -> ResponseReturnValue:
 
 
 def _address_page(service_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
+    with showing() as session:
         kept = reveals.read_address(session, actor(), service_id, now())
     return render_template("reveals/address.html", kept=kept, lines=reveals.LINES, lists=reveals.LISTS, errors=errors,
                            form=request.form), code
@@ -53,7 +53,7 @@ def offer(handoff_id: UUID) -> ResponseReturnValue:
 
 
 def _offer_page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
+    with showing() as session:
         found = reveals.offer(session, actor(), handoff_id)
     return render_template("reveals/offer.html", offer=found, errors=errors, form=request.form, now=now(),
                            hours=reveals.DEFAULT_HOURS,
