@@ -1,0 +1,86 @@
+"""What a message may not hold while the provider may not know who the person is: a last look, before it is kept.
+
+A look at words can't find everything ("the singer from the poster"). It finds what people write out of habit: names,
+dates of birth, numbers and addresses by which someone is reached.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Final
+
+from referral_dir.domain.folding import fold
+from referral_dir.domain.saying import say
+
+LONGEST: Final = 600
+# A field whose every word tells who someone is, and one of which three words in a row must be the same.
+_BY_WORD: Final = frozenset({"name", "nationality"})
+_IN_A_ROW: Final = 3
+_EMAIL: Final = re.compile(r"\S+@\S+|(?<!\w)@\w{3,}")
+_LINK: Final = re.compile(r"https?:|www\.|\b(?:wa|t|m)\.me/", re.IGNORECASE)
+_DAY: Final = re.compile(r"(?<!\d)(?:\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](?:\d{4}|\d{2}))(?!\d)")
+# Six digits, whatever of space and sign stands between them: a telephone number, a passport, a file number.
+_NUMBER: Final = re.compile(r"(?:\d[\s().\-/+]*){6,}")
+_YEAR: Final = re.compile(r"(?<!\d)(19\d\d|20\d\d)(?!\d)")
+# Scripts that leave no space between words, for which a name is looked for inside the text.
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+def pattern_in(text: str, today: date) -> str | None:
+    """What the text holds that may not be written before a yes; None where there is nothing."""
+    plain = _plain(text)
+    if _EMAIL.search(plain) or _LINK.search(plain):
+        return say("Leave out e-mail addresses, links and account names: before a yes nobody needs to be reached.")
+    if _DAY.search(plain):
+        return say("Leave out dates with a year: they may be a date of birth. To agree on a time, propose one.")
+    if _NUMBER.search(plain):
+        return say("Leave out long numbers, like telephone or passport numbers.")
+    if any(1900 <= int(year) < today.year for year in _YEAR.findall(plain)):
+        return say("Leave out years: they may be a year of birth. Say the age as a group, like under 18.")
+    return None
+
+
+def value_in(text: str, values: Mapping[str, str]) -> str | None:
+    """The field whose value the text holds; None where there is nothing of any."""
+    plain = _plain(text)
+    words, digits = f" {fold(plain)} ", re.sub(r"\D", "", plain)
+    for field, value in values.items():
+        if any(_holds(words, part) for part in _parts(field, value)):
+            return field
+        number = re.sub(r"\D", "", _plain(value))
+        if field in ("phone", "date_of_birth") and any(form in digits for form in _forms(field, number)):
+            return field
+    return None
+
+
+def _plain(text: str) -> str:
+    """Without what can't be seen, and with every script's digits as 0 to 9."""
+    seen = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in seen)
+
+
+def _parts(field: str, value: str) -> Iterator[str]:
+    words = fold(_plain(value)).split()
+    if field in _BY_WORD:
+        yield from (word for word in words if len(word) > 1)
+    elif len(words) <= _IN_A_ROW:
+        yield " ".join(words)
+    else:
+        yield from (" ".join(words[i:i + _IN_A_ROW]) for i in range(len(words) - _IN_A_ROW + 1))
+
+
+def _holds(words: str, part: str) -> bool:
+    if not part:
+        return False
+    return part in words if _UNSPACED.search(part) else f" {part} " in words
+
+
+def _forms(field: str, number: str) -> Iterator[str]:
+    """A telephone number with and without its country's; a date in every order."""
+    if field == "phone" and len(number) >= 6:
+        yield number[-7:]
+    elif field == "date_of_birth" and len(number) == 8:
+        year, a, b = (number[:4], number[4:6], number[6:]) if 1900 <= int(number[:4]) < 2100 else \
+            (number[4:], number[:2], number[2:4])
+        yield from (year + a + b, year + b + a, a + b + year, b + a + year)
