@@ -284,6 +284,7 @@ def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
     """One round: expiries first, so that nothing is announced that has just ended."""
     with transaction(store, system="deliver") as session:
         expire_due(session, _now())
+        notify.escalate(session, _now())
     with transaction(store) as session:
         resets.prepare(session, _now())
     if not settings.smtp_host:

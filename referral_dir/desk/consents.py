@@ -7,17 +7,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from referral_dir.desk import audit, ending
+from referral_dir.desk import audit, ending, notify
 from referral_dir.domain import consent as rules
 from referral_dir.domain import consent_record as record
 from referral_dir.domain import receipt
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent_record import Answer, Explanation, Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.handoff import ENDED
 from referral_dir.domain.notices import notice
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentMethod, ConsentState, HandoffState, Party, Reason
-from referral_dir.store import break_glass_queries, case_queries, consent_queries, exclusion_queries
+from referral_dir.store import break_glass_queries, case_queries, consent_queries, exclusion_queries, tenancy
 from referral_dir.store.cases import Case, Consent, ConsentEvent, ConsentNotice
 from referral_dir.store.directory import Organization, Service
 
@@ -142,6 +143,30 @@ def standing(session: "Session", actor: Actor, case_id: UUID, organization_id: U
     return next((row for row in case_queries.consents_of(session, case_id)
                  if row.recipient_organization_id == organization_id and row.purpose == rules.PURPOSE_REFERRAL
                  and rules.is_active(case_queries.as_consent(row), now)), None)
+
+
+def relay_withdrawal(session: "Session", actor: Actor, handoff_id: UUID, said: Withdrawal, now: datetime) -> Consent:
+    """The person told the provider that they take it back: the same step, as much at once, and the officer is told.
+
+    The provider may not write into the record; this one step of it is done for them. Raises NotFound, WrongState,
+    Invalid.
+    """
+    require(actor, "consent:relay")
+    handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
+    if handoff is None or handoff.consent_id is None:
+        raise NotFound("no such handoff")
+    record.check_withdrawal(said)
+    row = case_queries.lock_consent(session, handoff.consent_id)
+    fresh = case_queries.lock_handoff(session, handoff.id)
+    if row is None or fresh is None or HandoffState(fresh.state) in ENDED:
+        raise WrongState(say("This has ended meanwhile: nothing is shared under it any more."))
+    with tenancy.elevated(session, "relay_withdrawal"):
+        _wait_for_vital_reads(session, row, now)
+        _move(session, actor, row, ConsentState.WITHDRAWN, now, ended=now, withdrawn_by=said.by,
+              withdrawal_method=said.method)
+        end_handoffs(session, actor, row.id, Reason.CONSENT_WITHDRAWN, Party.PERSON, now)
+        notify.tell_requester(session, "handoff_ended", fresh, now)
+    return row
 
 
 def expire_due(session: "Session", now: datetime) -> int:

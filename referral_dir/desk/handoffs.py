@@ -29,7 +29,7 @@ from referral_dir.domain.need import Need
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Priority, Reason
-from referral_dir.store import candidates, case_queries, records, tenancy
+from referral_dir.store import candidates, case_queries, records, tenancy, threads
 from referral_dir.store.cases import BreakGlass, Case, Consent, Handoff, HandoffEvent, Hold
 from referral_dir.store.directory import Organization, Service, ServiceCapacity
 
@@ -176,8 +176,11 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
 
 
 def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAction, now: datetime, *,
-           reason: Reason | None = None) -> Handoff:
-    """The provider rejects, holds, starts (the person has arrived), completes or fails the handoff."""
+           reason: Reason | None = None, hold_until: datetime | None = None) -> Handoff:
+    """The provider rejects, holds, starts (the person has arrived), completes or fails the handoff.
+
+    What is on hold must be answered by `hold_until`, at the latest when its priority asks for it.
+    """
     if action not in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE,
                       HandoffAction.FAIL):
         raise Invalid({"action": say("not one of a provider's answers")})
@@ -187,7 +190,8 @@ def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAc
         grounds.require(session, handoff, now)
     values: dict[str, Any] = {}
     if action is HandoffAction.HOLD:
-        values["answer_by"] = now + rules.ANSWER_WITHIN[Priority(case.priority)]
+        latest = now + rules.ANSWER_WITHIN[Priority(case.priority)]
+        values["answer_by"] = min(latest, hold_until) if hold_until else latest
     if action in (HandoffAction.REJECT, HandoffAction.HOLD):
         values["answered"] = now
     ending.move(session, actor, handoff, action, Party.RECIPIENT, now, reason, **values)
@@ -233,6 +237,7 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
     """
     handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
     budgets.spend(session, actor, "handoff:receive", now)
+    threads.opened(session, handoff.id, now)
     found = grounds.of_handoff(session, handoff, now)
     if case_queries.handoff_of_recipient(session, handoff_id, actor) is None:
         raise NotFound(say("no such handoff"))  # they were named meanwhile as someone who must never see the case

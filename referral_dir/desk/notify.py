@@ -10,7 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
+from referral_dir.desk import audit, roster
+from referral_dir.desk.translating import in_language
 from referral_dir.domain.consent import is_active
+from referral_dir.domain.saying import say
 from referral_dir.store import case_queries, exclusion_queries, invitation_queries, outbox, people_queries
 from referral_dir.store.cases import Handoff
 from referral_dir.store.crypto import SealError
@@ -23,25 +26,21 @@ if TYPE_CHECKING:
 
 # The whole text that leaves the house. It names no person, no need, no place and no organization.
 SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
-    "handoff_waiting": "Something is waiting for you",
-    "handoff_answered": "There is an answer for you",
-    "handoff_ended": "Something has changed",
-    "password_reset": "Your new password",
-    "invitation": "You are invited",
-    "account_changed": "Something has changed in your account",
-    "break_glass": "Something needs your review today",
-    "capacity_reminder": "Some of your numbers need a word from you",
+    "handoff_waiting": say("Something is waiting for you"),
+    "handoff_unopened": say("Something is still waiting: nobody has opened it"),
+    "handoff_answered": say("There is an answer for you"),
+    "handoff_ended": say("Something has changed"),
+    "question_waits": say("There is a message for you"),
+    "time_proposed": say("A time was proposed"),
+    "time_answered": say("There is an answer about a time"),
+    "password_reset": say("Your new password"),
+    "invitation": say("You are invited"),
+    "account_changed": say("Something has changed in your account"),
+    "break_glass": say("Something needs your review today"),
+    "capacity_reminder": say("Some of your numbers need a word from you"),
 })
-BODY: Final = "Please sign in to read it:\n\n{link}\n\nThis message has no details, on purpose. Do not reply to it.\n"
-BODIES: Final[Mapping[str, str]] = MappingProxyType({
-    "password_reset": "Choose a new password here:\n\n{link}\n\nThe link works once, for one hour. If you did not ask "
-                      "for it, do nothing: your password stays as it is. Do not reply to this message.\n",
-    "invitation": "Please follow this link within 7 days:\n\n{link}\n\nIt works once. If you did not expect this, do "
-                  "nothing. Do not reply to this message.\n",
-    "capacity_reminder": "Are your numbers of free places still true? Please look at them here:\n\n{link}\n\nThe "
-                         "link works once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to "
-                         "this message.\n",
-})
+# Several of these are one message, as long as it has not gone out.
+ONCE: Final = frozenset({"question_waits", "time_proposed", "time_answered"})
 LEASE: Final = timedelta(minutes=10)
 FIRST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY: Final = timedelta(hours=4)
@@ -87,9 +86,22 @@ class Delivered:
 
 def tell_organization(session: "Session", kind: str, handoff: "Handoff", organization_id: UUID,
                       now: datetime) -> None:
-    """Queue a message to everyone who answers handoffs there."""
-    for person_id in people_queries.providers_of(session, organization_id):
+    """Queue a message to who is on duty there; to everyone who answers handoffs there, where nobody is."""
+    told = roster.to_tell(session, handoff, organization_id, now)
+    for person_id in told.people:
         _queue(session, kind, handoff, person_id, now)
+    if kind == "handoff_waiting":
+        roster.watch(session, handoff, told, now)
+
+
+def escalate(session: "Session", now: datetime) -> int:
+    """Tell everyone of pressing requests that nobody on duty has opened in time. Returns of how many."""
+    due = roster.due_to_escalate(session, now)
+    for handoff in due:
+        audit.record(session, None, "handoff:escalate", now, subject=f"handoff:{handoff.id}", purpose="referral")
+        for person_id in people_queries.providers_of(session, handoff.recipient_organization_id):
+            _queue(session, "handoff_unopened", handoff, person_id, now)
+    return len(due)
 
 
 def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datetime) -> None:
@@ -124,6 +136,8 @@ def deliver(store: Store, mailer: Mailer, now: datetime, send: Send | None = Non
 
 
 def _queue(session: "Session", kind: str, handoff: "Handoff", person_id: UUID, now: datetime) -> None:
+    if kind in ONCE and outbox.waits(session, handoff.id, person_id, kind):
+        return
     session.add(OutboxMessage(kind=kind, person_id=person_id, handoff_id=handoff.id, consent_id=handoff.consent_id,
                               created=now, state="queued", next_attempt=now))
 
@@ -141,7 +155,7 @@ def _claim(store: Store, mailer: Mailer, message_id: UUID, now: datetime) -> Ema
                 or not _still_consented(session, message, now):
             outbox.move_message(session, message_id, "sending", state="cancelled", claimed_until=None, link=None)
             return None
-        return compose(message, person.email, mailer, path)
+        return compose(message, person.email, mailer, path, person.language or "en")
 
 
 def _path(session: "Session", message: OutboxMessage) -> str | None:
@@ -170,17 +184,36 @@ def _still_consented(session: "Session", message: OutboxMessage, now: datetime) 
     return row is not None and is_active(case_queries.as_consent(row), now)
 
 
-def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str) -> EmailMessage:
-    """The mail, with a link to `path`; its Message-ID is the row's, so that a resent copy is known as the same."""
+def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str, language: str = "en") -> EmailMessage:
+    """The mail in the recipient's language, with a link to `path`; its Message-ID is the row's, so that a resent copy
+    is known as the same."""
     mail = EmailMessage()
-    mail["Subject"] = SUBJECTS[message.kind]
+    mail["Subject"] = in_language(SUBJECTS[message.kind], language)
     mail["From"] = mailer.sender
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
-    # Base64 and quoted-printable would break a long link; seven bits leave it in one piece.
-    mail.set_content(BODIES.get(message.kind, BODY).format(link=mailer.base_url.rstrip("/") + path), cte="7bit")
+    mail["Content-Language"] = language
+    text = in_language(_body(message.kind, mailer.base_url.rstrip("/") + path), language)
+    # Seven bits leave a long link in one piece even where nothing decodes them. What is not ASCII goes as base64, which
+    # is put together whole: quoted-printable would cut the link, and eight bits are not every server's to carry.
+    mail.set_content(text, charset="utf-8", cte="7bit" if text.isascii() else "base64")
     return mail
+
+
+def _body(kind: str, link: str) -> str:
+    if kind == "password_reset":
+        return say("Choose a new password here:\n\n%(link)s\n\nThe link works once, for one hour. If you did not ask "
+                   "for it, do nothing: your password stays as it is. Do not reply to this message.\n", link=link)
+    if kind == "invitation":
+        return say("Please follow this link within 7 days:\n\n%(link)s\n\nIt works once. If you did not expect this, "
+                   "do nothing. Do not reply to this message.\n", link=link)
+    if kind == "capacity_reminder":
+        return say("Are your numbers of free places still true? Please look at them here:\n\n%(link)s\n\nThe link works "
+                   "once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to this message.\n",
+                   link=link)
+    return say("Please sign in to read it:\n\n%(link)s\n\nThis message has no details, on purpose. Do not reply to "
+               "it.\n", link=link)
 
 
 def _send(store: Store, message_id: UUID, mail: EmailMessage, now: datetime, send: Send) -> str:

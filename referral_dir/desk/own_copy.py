@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from referral_dir.desk import audit, budgets, cases
+from referral_dir.desk import audit, budgets, cases, threads
 from referral_dir.desk.languages import language_name
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
@@ -39,6 +39,10 @@ ACTS: Final[Mapping[str, str]] = MappingProxyType({
     "consent:superseded": "replaced your yes by a newer one", "consent:read": "read what you had answered",
     "consent:receipt": "made a receipt of your answer",
     "handoff:choose": "chose a service to ask for you",
+    "thread:write": "wrote to the other side about the request",
+    "thread:read": "read what was written about the request", "time:propose": "proposed when you could come",
+    "time:decide": "answered when you could come", "calendar:read": "took the time of arrival into a calendar",
+    "handoff:escalate": "told everyone of the service, as nobody had looked at the request yet",
     "handoff:request": "asked a service for help for you", "handoff:read": "looked at how the request stands",
     "handoff:receive": "looked at the request for you", "handoff:accept": "said that you can come",
     "handoff:reject": "said that you can't come there", "handoff:hold": "said that they need more time",
@@ -138,7 +142,9 @@ def _requests(session: "Session", rows: Sequence[Handoff], names: Mapping[UUID, 
              "for": [label(code) for code in row.needs], "state": row.state, "asked": row.requested,
              "answered": row.answered, "ended": row.ended, "reason": row.reason,
              "steps": [{"when": e.at, "by": e.party, "state": e.to_state}
-                       for e in case_queries.handoff_events(session, row.id)]} for row in rows]
+                       for e in case_queries.handoff_events(session, row.id)],
+             **threads.of_person(session, session.get_one(Case, row.case_id), row,
+                                 confidential=row.service_id not in services)} for row in rows]
 
 
 def _of_staff(entry: AuditEntry, roles: Mapping[UUID, str], names: Mapping[UUID, str]) -> str:

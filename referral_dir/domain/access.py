@@ -29,6 +29,7 @@ class Relation(StrEnum):
     SHOWN_TO = "shown to"
     REVIEWER = "reviewer"
     SELF = "self"
+    COLLEAGUE = "colleague"
 
 
 class Shown(StrEnum):
@@ -41,6 +42,8 @@ class Shown(StrEnum):
     CONSENT = "consent record"
     EXCLUSIONS = "exclusions"
     MEETING_POINT = "meeting point"
+    THREAD = "messages"
+    DUTY = "duty"
     ADDRESS = "address"
     OWN_ACCOUNT = "own account"
     ACCOUNTS = "people's accounts"
@@ -57,6 +60,7 @@ MEANS: Final[Mapping[Relation | Shown, str]] = MappingProxyType({
     Relation.SHOWN_TO: "the one person whom the provider named",
     Relation.REVIEWER: "a supervisor of the case's organization or an overseer, never who broke the glass",
     Relation.SELF: "the actor's own account",
+    Relation.COLLEAGUE: "the record is of the actor's own organization and its staff",
     Shown.DIRECTORY: "services as anyone may know them; a confidential one by its zone only",
     Shown.CAPACITY: "how much is free, since when, by whom",
     Shown.NEEDS: "needs, languages, age band, group size, accessibility, place or zone, priority: nothing that "
@@ -66,6 +70,9 @@ MEANS: Final[Mapping[Relation | Shown, str]] = MappingProxyType({
     Shown.CONSENT: "what was agreed with whom, how it was explained and given, what was shown under it",
     Shown.EXCLUSIONS: "who must never see the case",
     Shown.MEETING_POINT: "where to meet, in the provider's words, while it is under way",
+    Shown.THREAD: "what both sides of a handoff said to each other and the times that they agreed on: nothing that "
+                  "identifies before acceptance; for a recipient while it is open",
+    Shown.DUTY: "who of one's own organization is on duty when; of another's only whether someone is, and until when",
     Shown.ADDRESS: "where a confidential service is",
     Shown.OWN_ACCOUNT: "the actor's own name, address, factors and sessions",
     Shown.ACCOUNTS: "names, e-mail addresses, roles and organizations of people who sign in",
@@ -134,6 +141,14 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
                               _S.MEETING_POINT),
     "handoff:answer": _grant(_PROVIDER, _R.RECIPIENT, _S.DIRECTORY, _S.NEEDS, _S.IDENTIFYING, _S.CONSENT,
                              _S.MEETING_POINT),
+    "consent:relay": _grant(_PROVIDER, _R.RECIPIENT, _S.CONSENT),
+    "thread:read": _grant(frozenset({Role.OFFICER, Role.PROVIDER}), _R.PARTY, _S.DIRECTORY, _S.THREAD, _S.DUTY),
+    "thread:write": _grant(frozenset({Role.OFFICER, Role.PROVIDER}), _R.PARTY, _S.DIRECTORY, _S.THREAD, _S.DUTY),
+    "time:propose": _grant(_PROVIDER, _R.RECIPIENT, _S.DIRECTORY, _S.THREAD),
+    "time:decide": _grant(_OFFICER, _R.REQUESTER, _S.DIRECTORY, _S.THREAD, _S.DUTY),
+    "calendar:read": _grant(frozenset({Role.OFFICER, Role.PROVIDER}), _R.PARTY, _S.THREAD),
+    "roster:read": _grant(_PROVIDER, _R.COLLEAGUE, _S.DUTY),
+    "roster:change": _grant(_PROVIDER, _R.COLLEAGUE, _S.DUTY),
     "address:reveal": _grant(_PROVIDER, _R.RECIPIENT, _S.NEEDS, _S.ADDRESS),
     "address:read": _grant(_OFFICER, _R.SHOWN_TO, _S.ADDRESS),
     "address:keep": _grant(_KEEPERS, _R.KEEPER, _S.DIRECTORY, _S.ADDRESS),

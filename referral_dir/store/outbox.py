@@ -20,6 +20,13 @@ def due_messages(session: Session, now: datetime, limit: int) -> Sequence[UUID]:
     return session.scalars(query).all()
 
 
+def waits(session: Session, handoff_id: UUID, person_id: UUID, kind: str) -> bool:
+    """Whether one of this kind, about this handoff and to this person, has not gone out yet."""
+    return session.scalar(select(OutboxMessage.id).where(
+        OutboxMessage.handoff_id == handoff_id, OutboxMessage.person_id == person_id, OutboxMessage.kind == kind,
+        OutboxMessage.state == "queued").limit(1)) is not None
+
+
 def claim_message(session: Session, message_id: UUID, now: datetime, until: datetime) -> bool:
     """Take the message for this sender. False: another sender has it, or it was cancelled."""
     query = update(OutboxMessage).where(OutboxMessage.id == message_id, or_(

@@ -41,6 +41,8 @@ from referral_dir.store.cases import (
 from referral_dir.store.db import Base
 from referral_dir.store.people import CapacityLink, Invitation, LoginSession, PasswordReset, RateCount
 from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure, OutboxMessage, UnusualPattern
+from referral_dir.store.rosters import DutyAway
+from referral_dir.store.threads import HandoffMessage
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 CHUNK: Final = 500
@@ -56,6 +58,7 @@ def _followed(before: datetime) -> ColumnElement[bool]:
 
 # Rows that simply end with time. For the two logs see `purge_rows`: their newest entry always stays.
 ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingProxyType({
+    "absences": ((DutyAway, lambda before: DutyAway.until < before),),
     "sessions": ((LoginSession, lambda before: LoginSession.last_seen < before),),
     "rate_counts": ((RateCount, lambda before: RateCount.window < before),),
     "messages": ((OutboxMessage, lambda before: OutboxMessage.created < before),),
@@ -173,6 +176,8 @@ def destroy_key(session: Session, case_id: UUID) -> None:
     for table in (CaseKey, CaseField):
         _rows(session, delete(table).where(table.case_id == case_id))
     _rows(session, update(Handoff).where(Handoff.case_id == case_id).values(meeting_point=None))
+    handoffs = select(Handoff.id).where(Handoff.case_id == case_id)
+    _rows(session, update(HandoffMessage).where(HandoffMessage.handoff_id.in_(handoffs)).values(sealed=b""))
     _rows(session, update(BreakGlass).where(BreakGlass.case_id == case_id).values(explanation=b""))
     _rows(session, update(CaseExclusion).where(CaseExclusion.case_id == case_id).values(named=b""))
     _rows(session, update(Case).where(Case.id == case_id).values(
@@ -230,7 +235,8 @@ def leave_nothing(engine: Engine) -> bool:
 
 
 def _write_anew(engine: Engine) -> bool:
-    names = [table.__tablename__ for table in (CaseKey, CaseField, Case, Handoff, BreakGlass, CaseExclusion)]
+    names = [table.__tablename__ for table in (CaseKey, CaseField, Case, Handoff, HandoffMessage, BreakGlass,
+                                                CaseExclusion)]
     owned = text("SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(:names ::regclass[])")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # Whoever does not own a table only gets a warning from VACUUM.

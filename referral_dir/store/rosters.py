@@ -65,9 +65,8 @@ def away_from(session: Session, organization_id: UUID, now: datetime) -> dict[UU
 
 def remove_shift(session: Session, organization_id: UUID, shift_id: UUID) -> bool:
     """False where the organization has no such hours."""
-    gone = session.scalars(delete(DutyShift).where(DutyShift.id == shift_id, DutyShift.organization_id == organization_id)
-                           .returning(DutyShift.id).execution_options(synchronize_session=False)).all()
-    return bool(gone)
+    query = delete(DutyShift).where(DutyShift.id == shift_id, DutyShift.organization_id == organization_id)
+    return session.scalar(query.returning(DutyShift.id).execution_options(synchronize_session=False)) is not None
 
 
 def set_away(session: Session, person_id: UUID, until: datetime | None) -> None:

@@ -1,18 +1,22 @@
-"""The service provider: what came in, one handoff, the answers, and how much is free."""
+"""The service provider: the inbox, one handoff, the answers, and how much is free."""
 
 import math
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from referral_dir.desk import availability, handoffs
+from referral_dir.desk import availability, consents, handoffs, inbox, roster, threads
+from referral_dir.domain.consent_record import WITHDRAWN_BY, Withdrawal
 from referral_dir.domain.errors import Invalid
-from referral_dir.domain.handoff import ENDED, choices
-from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Reason, Role
+from referral_dir.domain.handoff import choices
+from referral_dir.domain.saying import say
+from referral_dir.domain.talking import HOLD_FOR
+from referral_dir.domain.vocabulary import HandoffAction, Reason, Role
 from referral_dir.web import board
-from referral_dir.web.auth import action, actor, now, writing
+from referral_dir.web.auth import action, actor, edge, now, reading, writing
 
 blueprint = Blueprint("provider", __name__, url_prefix="/provider")
 GUARD = frozenset({Role.PROVIDER})
@@ -24,14 +28,26 @@ LONGEST_WAIT = timedelta(hours=12)
 @blueprint.get("/")
 @action("handoff:receive")
 def incoming() -> ResponseReturnValue:
-    """What waits, soonest first, and what has ended."""
+    """What waits, most urgent first; who is coming, who is here; what has ended."""
     with writing() as session:
-        rows = handoffs.incoming(session, actor())
+        found = inbox.read(session, actor(), now())
         lines = availability.board(session, actor(), now())
-    ended = [r for r in rows if HandoffState(r.handoff.state) in ENDED]
-    waiting = [r for r in rows if HandoffState(r.handoff.state) not in ENDED]
-    return render_template("provider/incoming.html", waiting=waiting, ended=ended[::-1][:50],
+        plan = roster.read(session, actor(), now())
+    return render_template("provider/incoming.html", inbox=found, plan=plan, reasons=_reasons(), hold_for=HOLD_FOR,
                            stale=sum(not line.fresh for line in lines))
+
+
+@blueprint.get("/version")
+@action("handoff:receive")
+def version() -> ResponseReturnValue:
+    """A short word that changes when the inbox does: an open page asks for it."""
+    with reading(edge().store, actor()) as session:
+        return Response(inbox.version(session, actor()), mimetype="text/plain")
+
+
+def _reasons() -> dict[HandoffAction, tuple[Reason, ...]]:
+    return {act: choices(act) for act in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.FAIL,
+                                          HandoffAction.CANCEL)}
 
 
 @blueprint.get("/handoff/<uuid:handoff_id>")
@@ -44,9 +60,9 @@ def handoff(handoff_id: UUID) -> ResponseReturnValue:
 def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
     with writing() as session:
         view = handoffs.read_incoming(session, actor(), handoff_id, now())
-    reasons = {act: choices(act) for act in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.FAIL,
-                                             HandoffAction.CANCEL)}
-    text = render_template("provider/handoff.html", view=view, reasons=reasons, errors=errors, form=request.form)
+        thread = threads.read(session, actor(), handoff_id, now())
+    text = render_template("provider/handoff.html", view=view, thread=thread, reasons=_reasons(), hold_for=HOLD_FOR,
+                           withdrawn_by=WITHDRAWN_BY, errors=errors, form=request.form)
     return text, code, _until_the_end(view)
 
 
@@ -73,14 +89,30 @@ def answer(handoff_id: UUID, step: str) -> ResponseReturnValue:
                                 meeting_point=request.form.get("meeting_point", ""))
             elif step == "cancel":
                 if reason is None:
-                    raise Invalid({"reason": "choose a reason"})
+                    raise Invalid({"reason": say("Choose a reason.")})
                 handoffs.cancel(session, actor(), handoff_id, reason, now())
             else:
-                handoffs.answer(session, actor(), handoff_id, HandoffAction(step), now(), reason=reason)
+                wanted = HOLD_FOR.get(request.form.get("hours", ""))
+                handoffs.answer(session, actor(), handoff_id, HandoffAction(step), now(), reason=reason,
+                                hold_until=now() + wanted if wanted else None)
     except Invalid as error:
         return _page(handoff_id, error.errors, 422)
-    flash("Done. The officer will see it.")
+    flash(_("Done. The officer will see it."))
     return redirect(url_for("provider.handoff", handoff_id=handoff_id))
+
+
+@blueprint.post("/handoff/<uuid:handoff_id>/withdrawn")
+@action("consent:relay")
+def withdrawn(handoff_id: UUID) -> ResponseReturnValue:
+    """The person said here that they take their consent back."""
+    try:
+        with writing() as session:
+            said = Withdrawal(request.form.get("by", "person"), "told_service")
+            consents.relay_withdrawal(session, actor(), handoff_id, said, now())
+    except Invalid as error:
+        return _page(handoff_id, error.errors, 422)
+    flash(_("Recorded. It holds at once: nothing of the case is shown any more, and the officer is told."))
+    return redirect(url_for("provider.incoming"))
 
 
 @blueprint.get("/board")

@@ -10,6 +10,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "decisions" / "retention.m
 # What organizations say of themselves, and their staff while they work there: nothing about people in need.
 WITHOUT_END = {
     "person", "passkey", "recovery_code", "consent_notice", "organization", "service", "location", "secret_place",
+    "roster", "duty_shift",
 }
 
 
