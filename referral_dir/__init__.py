@@ -77,7 +77,9 @@ def _audiences() -> list[ModuleType]:
         public,
         resets,
         reveals,
+        rosters,
         styleguide,
+        threads,
     )
 
     return [
@@ -95,6 +97,8 @@ def _audiences() -> list[ModuleType]:
         offline,
         caseworker,
         provider,
+        threads,
+        rosters,
         numbers,
         reveals,
         oversight,

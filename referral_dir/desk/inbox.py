@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from referral_dir.desk import audit, grounds
+from referral_dir.desk import audit, grounds, threads
 from referral_dir.desk.cases import summary
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.handoff import ENDED
 from referral_dir.domain.reference import short
 from referral_dir.domain.vocabulary import HandoffState, Party, Priority
-from referral_dir.store import case_queries, threads
+from referral_dir.store import case_queries
+from referral_dir.store import threads as queries
 from referral_dir.store.cases import Case, Handoff
 from referral_dir.store.threads import HandoffTime
 
@@ -41,7 +42,7 @@ class Line:
     ends: datetime | None
     # The other side spoke last.
     message: bool
-    arrival: HandoffTime | None
+    arrival: threads.Proposed | None
     proposed: bool
 
 
@@ -81,8 +82,8 @@ def version(session: "Session", actor: Actor) -> str:
 def _digest(session: "Session", handoffs: Sequence[Handoff]) -> str:
     ids = [handoff.id for handoff in handoffs if handoff.state not in ENDED]
     state = sorted((str(h.id), h.state, str(h.answer_by)) for h in handoffs)
-    times = [(str(row.id), row.state) for row in threads.times_of(session, ids)]
-    text = repr((state, threads.count_messages(session, ids), times))
+    times = [(str(row.id), row.state) for row in queries.times_of(session, ids)]
+    text = repr((state, queries.count_messages(session, ids), times))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -90,7 +91,7 @@ def _lines(session: "Session", handoffs: Sequence[Handoff], now: datetime) -> li
     names = case_queries.handoff_names(session, handoffs)
     open_ids = [h.id for h in handoffs if HandoffState(h.state) not in ENDED]
     about = _about(session, [h for h in handoffs if h.id in set(open_ids)], now)
-    spoke, times = threads.last_parties(session, open_ids), _times(session, open_ids)
+    spoke, times = queries.last_parties(session, open_ids), _times(session, open_ids)
     return [_line(h, names, about.get(h.id, {}), spoke.get(h.id) == Party.REQUESTER, times.get(h.id, ()))
             for h in handoffs]
 
@@ -102,20 +103,20 @@ def _line(handoff: Handoff, names: case_queries.HandoffNames, about: Mapping[str
     ends = min(filter(None, (held, handoff.answer_by)), default=None) if waits else None
     return Line(handoff, names.services[handoff.service_id], names.organizations[handoff.requester_organization_id],
                 short(names.references[handoff.case_id]), about, held if waits else None, ends, message,
-                next((row for row in times if row.state == "accepted"), None),
+                next((threads.proposed(row) for row in times if row.state == "accepted"), None),
                 any(row.state == "proposed" for row in times))
 
 
 def _times(session: "Session", ids: Sequence[UUID]) -> dict[UUID, list[HandoffTime]]:
     found: dict[UUID, list[HandoffTime]] = {}
-    for row in threads.times_of(session, ids):
+    for row in queries.times_of(session, ids):
         found.setdefault(row.handoff_id, []).append(row)
     return found
 
 
 def _about(session: "Session", handoffs: Sequence[Handoff], now: datetime) -> dict[UUID, Mapping[str, Any]]:
     """What is asked, of those for which a ground stands now."""
-    shown = threads.consented(session, handoffs, now)
+    shown = queries.consented(session, handoffs, now)
     found: dict[UUID, Mapping[str, Any]] = {}
     for handoff in handoffs:
         if handoff.id in shown or (handoff.consent_id is None and grounds.of_handoff(session, handoff, now).any):

@@ -69,10 +69,10 @@ def add_shift(session: "Session", actor: Actor, person_id: UUID | None, days: Co
     audit.record(session, actor, "roster:change", now, subject=f"person:{person.id}", details={"what": "hours"})
 
 
-def remove_shift(session: "Session", actor: Actor, shift_id: UUID, now: datetime) -> None:
+def remove_shift(session: "Session", actor: Actor, shift_id: UUID | None, now: datetime) -> None:
     """These hours are no longer kept. Raises NotFound."""
     require(actor, "roster:change")
-    if not rosters.remove_shift(session, actor.organization_id, shift_id):
+    if shift_id is None or not rosters.remove_shift(session, actor.organization_id, shift_id):
         raise NotFound("no such hours")
     audit.record(session, actor, "roster:change", now, details={"what": "hours removed"})
 

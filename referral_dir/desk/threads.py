@@ -79,6 +79,9 @@ class Thread:
     messages: Sequence[Message]
     times: Sequence[Proposed]
     unanswered: Sequence[str]
+    # Of the service's clock, on which times are proposed; and today there.
+    zone_name: str
+    today: str
     open: bool
     before_a_yes: bool
     duty: Duty | None
@@ -102,10 +105,12 @@ def read(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> T
     if party is Party.RECIPIENT:
         _as_party(session, actor, handoff_id, "thread:read")  # they may have been named meanwhile
     said = _opened(session, case, handoff, party) if may_read else []
-    times = [_proposed(row) for row in queries.times_of(session, [handoff.id])] if may_read else []
+    times = [proposed(row) for row in queries.times_of(session, [handoff.id])] if may_read else []
+    service = session.get_one(Service, handoff.service_id)
+    zone = zone_of(service)
     return Thread(
-        handoff.id, case.reference, session.get_one(Service, handoff.service_id).name, party, said, times,
-        _unanswered(said), may_read and state in TALKING, state in BEFORE_A_YES,
+        handoff.id, case.reference, service.name, party, said, times, _unanswered(said), zone.key,
+        now.astimezone(zone).date().isoformat(), may_read and state in TALKING, state in BEFORE_A_YES,
         roster.seen_from_outside(session, handoff.recipient_organization_id, now)
         if party is Party.REQUESTER and state not in ENDED else None)
 
@@ -190,9 +195,13 @@ def ask_another_time(session: "Session", actor: Actor, handoff_id: UUID, wish: s
 
 
 def zone_of(service: Service) -> ZoneInfo:
-    """The service's own clock."""
+    """The service's own clock; UTC where it names none."""
+    return _zone(service.timezone or "UTC")
+
+
+def _zone(name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(service.timezone or "UTC")
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return ZoneInfo("UTC")
 
@@ -319,9 +328,7 @@ def _unanswered(said: Sequence[Message]) -> list[str]:
     return list(waiting)
 
 
-def _proposed(row: HandoffTime) -> Proposed:
-    try:
-        zone = ZoneInfo(row.timezone)
-    except (KeyError, ValueError, OSError):
-        zone = ZoneInfo("UTC")
+def proposed(row: HandoffTime) -> Proposed:
+    """The time as it is said: on the service's clock."""
+    zone = _zone(row.timezone)
     return Proposed(row.id, row.at, row.starts.astimezone(zone), zone.key, row.state, row.wish)

@@ -47,6 +47,7 @@ NAVIGATION: Final[Mapping[Role, tuple[Line, ...]]] = MappingProxyType({
     ),
     Role.PROVIDER: (
         _line("provider.incoming", say("Incoming"), "provider.handoff"),
+        _line("rosters.page", say("Duty")),
         _line("provider.capacity_board", say("Free places")),
     ),
     Role.OVERSEER: (

@@ -17,6 +17,7 @@ from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say, say_many, say_week_time
+from referral_dir.domain.talking import ANSWERS, OTHER_TIME, QUESTIONS
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
@@ -53,6 +54,8 @@ WORDS = {
     "bed": say("beds"), "hour": say("hours"), "appointment": say("appointments"),
     "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
 }
+DAY_NAMES = {"MO": say("Monday"), "TU": say("Tuesday"), "WE": say("Wednesday"), "TH": say("Thursday"),
+             "FR": say("Friday"), "SA": say("Saturday"), "SU": say("Sunday")}
 ACTS = {
     "service:offline": say("copying a region to a device"),
     "service:find": say("searching for services"), "service:read": say("opening services"),
@@ -110,6 +113,26 @@ def until(moment: datetime | None) -> str:
     return say("%(minutes)s min", minutes=minutes)
 
 
+def spoken(moment: datetime | None) -> str:
+    """How much time is left, in whole words: for who listens to the page."""
+    if moment is None:
+        return ""
+    minutes = max(0, int((moment - now()).total_seconds() // 60))
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return say("%(days)s %(hours)s", days=say_many("%(number)s day", "%(number)s days", days),
+                   hours=say_many("%(number)s hour", "%(number)s hours", hours))
+    if hours:
+        return say("%(hours)s %(minutes)s", hours=say_many("%(number)s hour", "%(number)s hours", hours),
+                   minutes=say_many("%(number)s minute", "%(number)s minutes", minutes))
+    return say_many("%(number)s minute", "%(number)s minutes", minutes)
+
+
+def clock(moment: datetime) -> str:
+    """Day and time on the clock that the moment is in, with that clock's name."""
+    return str(format_datetime(moment, "EEE d MMM, HH:mm (zzzz)", locale=ui_language(), tzinfo=moment.tzinfo))
+
+
 def when(moment: datetime | None) -> str:
     """Date and time in UTC: handoffs cross time zones, so the zone is said."""
     if moment is None:
@@ -143,7 +166,7 @@ def vital_reviews() -> list[break_glass.Report]:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.filters.update(word=word, counted=count_text)
+    app.jinja_env.filters.update(word=word, counted=count_text, spoken=spoken, clock=clock)
     app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
                                  safe_link=safe_link, phone_link=phone_link)
@@ -152,6 +175,7 @@ def install(app: Flask) -> None:
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
         vital_reviews=vital_reviews, RIGHT_TO_LEFT=RIGHT_TO_LEFT,
         local=local, links=links, same_page=same_page, in_languages=in_languages)
+    app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ANSWERS=ANSWERS, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

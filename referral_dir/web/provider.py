@@ -15,8 +15,9 @@ from referral_dir.domain.handoff import choices
 from referral_dir.domain.saying import say
 from referral_dir.domain.talking import HOLD_FOR
 from referral_dir.domain.vocabulary import HandoffAction, Reason, Role
+from referral_dir.store.db import reading
 from referral_dir.web import board
-from referral_dir.web.auth import action, actor, edge, now, reading, writing
+from referral_dir.web.auth import action, actor, edge, now, showing, writing
 
 blueprint = Blueprint("provider", __name__, url_prefix="/provider")
 GUARD = frozenset({Role.PROVIDER})
@@ -38,7 +39,7 @@ def incoming() -> ResponseReturnValue:
 
 
 @blueprint.get("/version")
-@action("handoff:receive")
+@action("handoff:receive", by_itself=True)
 def version() -> ResponseReturnValue:
     """A short word that changes when the inbox does: an open page asks for it."""
     with reading(edge().store, actor()) as session:
@@ -58,7 +59,7 @@ def handoff(handoff_id: UUID) -> ResponseReturnValue:
 
 
 def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
+    with showing() as session:
         view = handoffs.read_incoming(session, actor(), handoff_id, now())
         thread = threads.read(session, actor(), handoff_id, now())
     text = render_template("provider/handoff.html", view=view, thread=thread, reasons=_reasons(), hold_for=HOLD_FOR,

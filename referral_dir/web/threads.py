@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from referral_dir.desk import calendar, threads
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.web.auth import action, actor, now, writing
+from referral_dir.web.auth import action, actor, now, showing, writing
 from referral_dir.web.languages import ui_language
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def page(handoff_id: UUID) -> ResponseReturnValue:
 
 
 def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    with writing() as session:
+    with showing() as session:
         thread = threads.read(session, actor(), handoff_id, now())
     return render_template("threads/page.html", thread=thread, errors=errors, form=request.form), code
 
