@@ -193,7 +193,7 @@ def test_a_time_is_proposed_and_taken_or_another_is_asked_for(both: Talk) -> Non
     with pytest.raises(WrongState):
         both.do(olga, threads.accept_time, second.id)
     both.do(petra, threads.propose, [("2026-11-25", "12:00"), ("2026-11-25", "15:00")])
-    noon, three = both.do(olga, threads.read).waiting
+    noon, _ = both.do(olga, threads.read).waiting
     both.do(olga, threads.accept_time, noon.id)
     seen = both.do(petra, threads.read)
     assert seen.arrival is not None

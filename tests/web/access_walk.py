@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.routing import AnyConverter, Rule
 
 from referral_dir import _audiences
-from referral_dir.desk import cases, exclusions, handoffs
+from referral_dir.desk import cases, exclusions, handoffs, threads
 from referral_dir.domain.access import GRANTS, Actor, Relation, Shown
 from referral_dir.domain.vocabulary import Place, Role
 from referral_dir.store import crypto
@@ -23,6 +23,7 @@ from referral_dir.store.db import transaction
 from referral_dir.store.people import Invitation, Passkey, Person
 from referral_dir.store.records import UnusualPattern
 from referral_dir.store.secret_queries import seal_place
+from referral_dir.store.threads import HandoffTime
 from tests import cast as people
 from tests.web.conftest import World
 
@@ -75,6 +76,7 @@ ARGUMENTS: dict[str, Argument] = {
     "consent_id": Argument(lambda w: w.consent, {Relation.OWN: OWNERS}),
     "handoff_id": Argument(lambda w: w.handoff, {Relation.REQUESTER: OWNERS, Relation.RECIPIENT: RECIPIENTS,
                                                  Relation.PARTY: OWNERS + RECIPIENTS, Relation.SHOWN_TO: OWNERS}),
+    "time_id": Argument(lambda w: w.rows["time"], {Relation.REQUESTER: OWNERS}),
     "reveal_id": Argument(lambda w: w.rows["reveal"], {Relation.RECIPIENT: RECIPIENTS}),
     # Theirs is someone's who is not in the walk: to everybody in it, it is a stranger's.
     "passkey_id": Argument(lambda w: w.rows["passkey"], {Relation.SELF: ABSENT}),
@@ -130,6 +132,9 @@ def build(world: World) -> Walk:
     with transaction(world.store) as session:
         handoff = handoffs.request(session, cast.olga, case.id, cast.shelter, people.NOW).id
         handoffs.accept(session, cast.petra, handoff, people.NOW, meeting_point="the marker gate")
+        threads.write(session, cast.olga, handoff, "the marker tidings", people.NOW)
+        agreed = HandoffTime(handoff_id=handoff, at=people.NOW, by_id=cast.petra.person_id, state="accepted",
+                                starts=people.NOW + timedelta(hours=5), timezone="America/New_York")
         for email in ("oscar@test.example", "xenia@test.example", "stranger@marker.example"):
             exclusions.exclude_person(session, cast.olga, case.id, email, people.NOW)
         listed = exclusions.named(session, cast.olga, case)
@@ -147,6 +152,7 @@ def build(world: World) -> Walk:
             "reveal": AddressReveal(
                 handoff_id=handoff, service_id=cast.shelter, to_person_id=cast.olga.person_id,
                 granted_by_id=cast.petra.person_id, granted=people.NOW, expires=people.NOW + timedelta(hours=2)),
+            "time": agreed,
             "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()
@@ -155,6 +161,7 @@ def build(world: World) -> Walk:
     markers = {
         Shown.NEEDS: ("Markerville",),
         Shown.IDENTIFYING: ("Marker Person", "marker asthma", "the marker aunt", "marker words"),
+        Shown.THREAD: ("the marker tidings",),
         Shown.EXCLUSIONS: ("stranger@marker.example",), Shown.MEETING_POINT: ("the marker gate",),
         Shown.ADDRESS: ("77 Marker Court",), Shown.ACCOUNTS: ("pablo@test.example", "odile@test.example"),
         Shown.AUDIT: (f"case:{case.id}", f"handoff:{handoff}"), Shown.CONSENT: (f"/officer/consent/{consent}",),
