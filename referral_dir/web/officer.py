@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import asking, break_glass, cases, exclusions, find, handoffs, tasks
+from referral_dir.desk import asking, break_glass, cases, exclusions, find, handoffs, tasks, threads
 from referral_dir.desk import own_copy as own_copies
 from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
@@ -254,7 +254,7 @@ def handoff(handoff_id: UUID) -> ResponseReturnValue:
         case = cases.own_case(session, actor(), view.handoff.case_id)
         following = asking.next_services(session, edge().indexes, actor(), case, now()) if follows else ()
         return render_template(
-            "officer/handoff.html", view=view, reasons=choices(HandoffAction.CANCEL), follows=follows, case=case,
+            "officer/handoff.html", view=view, thread=threads.read(session, actor(), handoff_id, now()), reasons=choices(HandoffAction.CANCEL), follows=follows, case=case,
             following=following, version=handoffs.version(session, actor(), handoff_id),
             phones=asking.phones(session, view.service.id))
 
