@@ -280,7 +280,9 @@ def version(session: "Session", actor: Actor, handoff_id: UUID) -> str:
     if handoff is None:
         raise NotFound(say("no such handoff"))
     steps = len(case_queries.handoff_events(session, handoff.id))
-    return hashlib.sha256(f"{handoff.id} {handoff.state} {handoff.answer_by} {steps}".encode()).hexdigest()[:16]
+    said = threads.count_messages(session, [handoff.id]), [row.state for row in threads.times_of(session, [handoff.id])]
+    text = f"{handoff.id} {handoff.state} {handoff.answer_by} {steps} {said}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def expire_due(session: "Session", now: datetime) -> int:

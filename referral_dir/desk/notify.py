@@ -209,8 +209,8 @@ def _body(kind: str, link: str) -> str:
         return say("Please follow this link within 7 days:\n\n%(link)s\n\nIt works once. If you did not expect this, "
                    "do nothing. Do not reply to this message.\n", link=link)
     if kind == "capacity_reminder":
-        return say("Are your numbers of free places still true? Please look at them here:\n\n%(link)s\n\nThe link works "
-                   "once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to this message.\n",
+        return say("Are your numbers of free places still true? Please look at them here:\n\n%(link)s\n\nThe link "
+                   "works once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to this message.\n",
                    link=link)
     return say("Please sign in to read it:\n\n%(link)s\n\nThis message has no details, on purpose. Do not reply to "
                "it.\n", link=link)

@@ -253,9 +253,10 @@ def handoff(handoff_id: UUID) -> ResponseReturnValue:
         follows = view.handoff.state in SAID_NO
         case = cases.own_case(session, actor(), view.handoff.case_id)
         following = asking.next_services(session, edge().indexes, actor(), case, now()) if follows else ()
+        thread = threads.read(session, actor(), handoff_id, now())
         return render_template(
-            "officer/handoff.html", view=view, thread=threads.read(session, actor(), handoff_id, now()), reasons=choices(HandoffAction.CANCEL), follows=follows, case=case,
-            following=following, version=handoffs.version(session, actor(), handoff_id),
+            "officer/handoff.html", view=view, thread=thread, reasons=choices(HandoffAction.CANCEL), follows=follows,
+            case=case, following=following, version=handoffs.version(session, actor(), handoff_id),
             phones=asking.phones(session, view.service.id))
 
 
