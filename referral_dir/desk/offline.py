@@ -6,8 +6,8 @@ It holds no confidential service, no case and nobody's name. It is JSON with sho
 - `rules`: the weights, shelf lives and fits of `domain/`, so that the device ranks as the server does.
 - `needs`, `languages`, `areas`, `eligibility`, `hours`, `organizations`: each value once; services name them by number.
 - `services`, in order of id: `i` id in hexadecimal, `n` name, `o` organization, `t` phones, `c`, `s` needs confirmed
-  and suggested, `u` offered until, `p` points in 1e-7 degrees, `a` areas, `k` country, `r` remote, `l` languages, `w` has
-  interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility,
+  and suggested, `u` offered until, `p` points in 1e-7 degrees, `a` areas, `k` country, `r` remote, `l` languages, `w`
+  has interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility,
   `f` free: one for each person, number, said when, believed for so many seconds; `h` hours, `q` takes requests;
   `d` its description, cut. What is not said is left out.
 - `towns`: the region's towns, as no gazetteer is on the device.

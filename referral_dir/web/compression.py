@@ -28,7 +28,7 @@ def compress(response: Response) -> Response:
     """The answer, in gzip where that helps; its validators stay those of the content."""
     response.vary.add("Accept-Encoding")
     if (response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers
-            or not response.mimetype.startswith(TEXTS) or request.accept_encodings["gzip"] <= 0):
+            or not (response.mimetype or "").startswith(TEXTS) or request.accept_encodings["gzip"] <= 0):
         return response
     response.direct_passthrough = False
     plain = response.get_data()
