@@ -63,14 +63,17 @@ class CaseFile:
     erased: bool
 
 
-def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime) -> Case:
-    """Make a case with a key of its own. Raises Invalid with every field that is wrong."""
+def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime, *, batch_id: UUID | None = None) -> Case:
+    """Make a case with a key of its own. Raises Invalid with every field that is wrong.
+
+    `batch_id` is shared by cases that are opened together.
+    """
     require(actor, "case:create")
     _check(new)
     case_id, key = uuid4(), crypto.new_key()
     case = Case(
         id=case_id, reference=new_reference(), organization_id=actor.organization_id, created_by_id=actor.person_id,
-        created=now, priority=new.priority, needs=list(dict.fromkeys(new.needs)),
+        created=now, batch_id=batch_id, priority=new.priority, needs=list(dict.fromkeys(new.needs)),
         languages=list(dict.fromkeys(new.languages)), age_band=new.age_band or None, gender=new.gender or None,
         household=new.household, accessibility=list(new.accessibility), place_name=new.place.name,
         place_country=new.place.country, place_latitude=new.place.latitude, place_longitude=new.place.longitude,

@@ -1,10 +1,13 @@
-"""Tables for a spreadsheet, whose cells can't become formulas."""
+"""Tables for a spreadsheet, whose cells can't become formulas; and spreadsheets that somebody sends in."""
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final
+
+from referral_dir.domain.saying import say
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -26,3 +29,145 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     writer.writerow(header)
     writer.writerows([cell(value) for value in row] for row in rows)
     return "﻿" + out.getvalue()
+
+
+# Whoever sends a file in may mean no good: it is measured before it is opened.
+MOST_ROWS: Final = 10_000
+MOST_COLUMNS: Final = 100
+LONGEST_CELL: Final = 20_000
+MOST_PARTS: Final = 200
+UNPACKED: Final = 64 * 1024 * 1024
+PACKED_AT_MOST: Final = 200
+_CUTS: Final = (",", ";", "\t")
+
+
+class UnreadableFile(ValueError):
+    """A file that is no table, or too large a one; the message says what to do."""
+
+
+def uncell(text: str) -> str:
+    """What `cell` made of a text -> the text."""
+    return text[1:] if text[:1] == "'" and text[1:].lstrip(" ").startswith(_FORMULA) else text
+
+
+def xlsx_bytes(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]) -> bytes:
+    """A workbook of (title, header, rows). All cells are texts, and marked as such."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment, Font
+
+    book = Workbook(write_only=True)
+    for title, header, rows in sheets:
+        sheet = book.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        bold = []
+        for text in header:
+            top = WriteOnlyCell(sheet, value=text)
+            top.font = Font(bold=True)
+            bold.append(top)
+        sheet.append(bold)
+        for row in rows:
+            cells = []
+            for value in row:
+                one = WriteOnlyCell(sheet, value=_plain_text(value))
+                one.data_type, one.quotePrefix = "s", True
+                one.alignment = Alignment(wrap_text=True, vertical="top")
+                cells.append(one)
+            sheet.append(cells)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _plain_text(value: Any) -> str:
+    """Without what XML can't hold."""
+    return "".join(c for c in str(value or "") if c >= " " or c in "\n\t")[:32_000]
+
+
+def read_table(data: bytes) -> list[list[str]]:
+    """The rows of a CSV or XLSX file as texts, the header first. Raises UnreadableFile."""
+    rows = _xlsx_rows(data) if data[:2] == b"PK" else _csv_rows(data)
+    table: list[list[str]] = []
+    try:
+        for row in rows:
+            if len(table) > MOST_ROWS:
+                raise UnreadableFile(say("at most %(number)s rows", number=MOST_ROWS))
+            if len(row) > MOST_COLUMNS or any(len(text) > LONGEST_CELL for text in row):
+                raise UnreadableFile(say("at most %(columns)s columns, and %(letters)s letters in a cell",
+                                         columns=MOST_COLUMNS, letters=LONGEST_CELL))
+            if any(row):
+                table.append(row)
+    except csv.Error as error:
+        raise UnreadableFile(say("this is not a table: save it as CSV or XLSX")) from error
+    if not table:
+        raise UnreadableFile(say("the file is empty"))
+    return table
+
+
+def _csv_rows(data: bytes) -> Iterator[list[str]]:
+    if b"\0" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableFile(say("this is not a table: save it as CSV or XLSX"))
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        # What spreadsheets call plain CSV, in the western world.
+        text = data.decode("cp1252", "replace")
+    header = text.partition("\n")[0]
+    cut = max(_CUTS, key=header.count)
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=cut):
+        yield [uncell(value.strip()) for value in row]
+
+
+def _xlsx_rows(data: bytes) -> Iterator[list[str]]:
+    from openpyxl import load_workbook
+
+    _measure(data)
+    try:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        sheet = book.worksheets[0]
+        # What a file says of its own size may be a lie; `read_table` counts.
+        sheet.reset_dimensions()
+        for row in sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True):
+            yield _without_empty_end([_text_of(value) for value in row])
+    except UnreadableFile:
+        raise
+    except Exception as error:  # a crooked file fails in as many ways as there are parts of it
+        raise UnreadableFile(say("this workbook can't be read: save it as XLSX again, or as CSV")) from error
+
+
+def _measure(data: bytes) -> None:
+    """Refuse what unpacks to far more than it is, and what declares entities."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > UNPACKED:
+                raise UnreadableFile(say("the workbook is too large: send fewer rows at once"))
+            if any(part.file_size > PACKED_AT_MOST * max(part.compress_size, 1) + 1_000_000 for part in parts):
+                raise UnreadableFile(say("the workbook unpacks to far more than it is: it is not opened"))
+            for part in parts:
+                if part.filename.endswith((".xml", ".rels")):
+                    with archive.open(part) as opened:
+                        if b"<!DOCTYPE" in opened.read(2000).upper():
+                            raise UnreadableFile(say("the workbook holds declarations that no spreadsheet writes: it "
+                                                     "is not opened"))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise UnreadableFile(say("this workbook can't be read: save it as XLSX again, or as CSV")) from error
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()[:10]
+    return uncell(str(value).strip())
+
+
+def _without_empty_end(row: list[str]) -> list[str]:
+    while row and not row[-1]:
+        row.pop()
+    return row

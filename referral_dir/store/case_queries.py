@@ -49,6 +49,13 @@ def cases_of(session: Session, actor: Actor, *, closed: bool) -> Sequence[Case]:
     return session.scalars(query.order_by(Case.created.desc(), Case.id)).all()
 
 
+def cases_of_batch(session: Session, actor: Actor, batch_id: UUID) -> Sequence[Case]:
+    """Cases of the actor's organization that were opened together."""
+    return session.scalars(select(Case).where(
+        Case.batch_id == batch_id, Case.organization_id == actor.organization_id, visible(session, actor, Case.id))
+        .order_by(Case.created, Case.id)).all()
+
+
 def case_fields(session: Session, case_id: UUID) -> Sequence[CaseField]:
     """The sealed identifying fields that the case has."""
     return session.scalars(select(CaseField).where(CaseField.case_id == case_id).order_by(CaseField.field)).all()

@@ -20,6 +20,8 @@ class Case(Base):
     created_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     created: Mapped[datetime]
     closed: Mapped[datetime | None]
+    # Shared by cases that were opened together, as after a raid; it says nothing else.
+    batch_id: Mapped[UUID | None] = mapped_column(index=True)
     priority: Mapped[str] = mapped_column(String(10))
     needs: Mapped[list[str]]
     languages: Mapped[list[str]]

@@ -42,11 +42,11 @@ def show(consent_id: UUID) -> ResponseReturnValue:
     return _screen("officer/screen.html", consent_id, {}, 200)
 
 
-@blueprint.post("/consent/<uuid:consent_id>/show/<any(yes, no, question):pressed>")
+@blueprint.post("/consent/<uuid:consent_id>/show/<any(yes, no, question):step>")
 @action("consent:record")
-def press(consent_id: UUID, pressed: str) -> ResponseReturnValue:
+def press(consent_id: UUID, step: str) -> ResponseReturnValue:
     """They pressed an answer. Nothing is written down yet: the phone asks for the officer."""
-    return _screen("officer/pressed.html", consent_id, {}, 200, pressed=pressed)
+    return _screen("officer/pressed.html", consent_id, {}, 200, pressed=step)
 
 
 @blueprint.post("/consent/<uuid:consent_id>/show/record")

@@ -1,8 +1,7 @@
 """The frontline officer: cases and handoffs. What is asked of a case never stands in an address."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -11,16 +10,13 @@ from flask_babel import gettext as _
 
 from referral_dir.desk import asking, break_glass, cases, exclusions, find, handoffs, tasks, threads
 from referral_dir.desk import own_copy as own_copies
-from referral_dir.desk.languages import language_codes
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, PurposeNeeded
 from referral_dir.domain.handoff import choices
-from referral_dir.domain.need import Area
 from referral_dir.domain.saying import say
 from referral_dir.domain.task_list import Step, Turn
-from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Priority, Purpose, Reason, Role
-from referral_dir.geo import PlaceError, resolve_place
-from referral_dir.web import forms, steps
+from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Purpose, Reason, Role
+from referral_dir.web import case_form, forms, steps
 from referral_dir.web.auth import action, actor, edge, now, showing, writing
 from referral_dir.web.languages import in_words
 
@@ -47,7 +43,7 @@ def my_cases() -> ResponseReturnValue:
 @action("case:create")
 def new_case() -> ResponseReturnValue:
     """The form for a case, filled in with what was asked in the find form."""
-    return render_template("officer/new_case.html", form=_filled(request.form), errors={}, **forms.CHOICES)
+    return render_template("officer/new_case.html", form=case_form.filled(request.form), errors={}, **forms.CHOICES)
 
 
 @blueprint.post("/cases")
@@ -57,7 +53,7 @@ def open_case() -> ResponseReturnValue:
     form = forms.chosen_place(request.form)
     service_id = next(iter(forms.uuids(form.getlist("service_id"))), None)
     try:
-        new = _new_case(form)
+        new = case_form.new_case(form)
         with writing() as session:
             avoid = find.organizations_named(session, forms.words(form.get("avoid_organizations", "")))
             new = replace(new, excluded_organizations=[*new.excluded_organizations, *avoid])
@@ -69,50 +65,6 @@ def open_case() -> ResponseReturnValue:
     if service_id is not None:
         return redirect(url_for("consent.draft", case_id=case.id, service_id=service_id))
     return redirect(url_for("officer.case", case_id=case.id))
-
-
-def _filled(asked: forms.Form) -> forms.Form:
-    """What was asked in the find form, as the form for a case has it."""
-    form, errors = forms.Form(forms.chosen_place(asked)), dict[str, str]()
-    band = forms.age_band(forms.number(form, "age", errors))
-    if band and not form.get("age_band"):
-        form["age_band"] = band
-    return form
-
-
-def _new_case(form: forms.Form) -> cases.NewCase:
-    errors: dict[str, str] = {}
-    household, age = forms.number(form, "household", errors), forms.number(form, "age", errors)
-    avoid_km = forms.number(form, "avoid_km", errors, whole=False)
-    place = _read(errors, "near", lambda: resolve_place(form.get("near", "")))
-    spoken = _read(errors, "languages", lambda: language_codes(forms.languages(form)))
-    areas = _read(errors, "avoid_near", lambda: _areas(form, 25.0 if avoid_km is None else avoid_km))
-    if errors:
-        raise Invalid(errors)
-    return cases.NewCase(
-        needs=form.getlist("needs"), languages=spoken, place=place, priority=form.get("priority", Priority.URGENT),
-        age_band=form.get("age_band") or forms.age_band(age), gender=form.get("gender") or None,
-        household=household or 1,
-        accessibility=form.getlist("accessibility"), excluded_areas=areas,
-        excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
-        excluded_communities=forms.words(form.get("avoid_communities", "")),
-        safe_contact=form.get("safe_contact", ""))
-
-
-def _read(errors: dict[str, str], field: str, make: Callable[[], Any]) -> Any:
-    try:
-        return make()
-    except (PlaceError, ValueError) as error:
-        errors[field] = error.args[0]
-        return None
-
-
-def _areas(form: forms.Form, radius_km: float) -> list[Area]:
-    text = form.get("avoid_near", "").strip()
-    if not text:
-        return []
-    place = resolve_place(text)
-    return [Area(place.name, place.latitude, place.longitude, radius_km)]
 
 
 @blueprint.get("/case/<uuid:case_id>")

@@ -1,6 +1,8 @@
-"""Files that are sent to be hashed are never kept, not even for the length of the request: only their digest is."""
+"""Files that are sent: hashed and never kept, not even for the length of the request; or, where a page says so, read
+from memory and gone with the request."""
 
 import hashlib
+import io
 from typing import IO, Any, Final
 
 from flask import Request as FlaskRequest
@@ -39,11 +41,17 @@ class Digest:
 
 
 class Request(FlaskRequest):
-    """A request whose uploaded files are hashed, not stored. No page of ours reads an uploaded file."""
+    """A request whose uploaded files are hashed, not stored, unless its page reads them (`read_files`)."""
+
+    reads_files = False
+
+    def read_files(self, largest: int) -> None:
+        """This page reads what is sent to it, up to so many bytes, in memory. Call it before the form is looked at."""
+        self.reads_files, self.max_content_length = True, largest
 
     def _get_file_stream(self, total_content_length: int | None, content_type: str | None,
                          filename: str | None = None, content_length: int | None = None) -> IO[bytes]:
-        stream: Any = Digest()
+        stream: Any = io.BytesIO() if self.reads_files else Digest()
         found: IO[bytes] = stream
         return found
 
@@ -53,3 +61,9 @@ def digest_of(request: FlaskRequest, field: str) -> str:
     sent = request.files.get(field)
     stream = sent.stream if sent is not None else None
     return stream.hexdigest if isinstance(stream, Digest) else ""
+
+
+def bytes_of(request: FlaskRequest, field: str) -> bytes:
+    """The file in this field of a page that reads files, or nothing."""
+    sent = request.files.get(field)
+    return sent.stream.read() if sent is not None and not isinstance(sent.stream, Digest) else b""

@@ -72,6 +72,7 @@ ARGUMENTS: dict[str, Argument] = {
     "capacity_id": Argument(lambda w: w.world.cast.beds, {Relation.KEEPER: ("clara", "petra", "xenia")}),
     "person_id": Argument(lambda w: w.world.cast.omar.person_id),
     "case_id": Argument(lambda w: w.case, {Relation.OWN: OWNERS}),
+    "batch_id": Argument(lambda w: w.rows["batch"], {Relation.OWN: OWNERS}),
     "exclusion_id": Argument(lambda w: w.exclusion, {Relation.OWN: OWNERS}),
     "consent_id": Argument(lambda w: w.consent, {Relation.OWN: OWNERS}),
     "handoff_id": Argument(lambda w: w.handoff, {Relation.REQUESTER: OWNERS, Relation.RECIPIENT: RECIPIENTS,
@@ -106,7 +107,7 @@ class Step:
 
 def build(world: World) -> Walk:
     """What the walk meets: an accepted handoff, and people whom the case names."""
-    cast, row_id = world.cast, uuid4()
+    cast, row_id, batch_id = world.cast, uuid4(), uuid4()
     with transaction(world.store) as session:
         def colleague(name: str, of: Actor) -> Actor:
             template = session.get_one(Person, of.person_id)
@@ -125,7 +126,7 @@ def build(world: World) -> Walk:
         seal_place(session, cast.shelter, {"address_1": "77 Marker Court"}, (25.7, -80.2))
         case = cases.open_case(session, cast.olga, cases.NewCase(
             needs=["shelter.emergency"], languages=["ht"], safe_contact="the marker aunt",
-            place=Place("Markerville", "US", 25.77, -80.19)), people.NOW)
+            place=Place("Markerville", "US", 25.77, -80.19)), people.NOW, batch_id=batch_id)
         cases.set_identifying(session, cast.olga, case.id, {"name": "Marker Person", "health": "marker asthma"},
                               people.NOW)
     consent = people.consent(world.store, cast, case.id, cast.shelter, ("name", "health"))
@@ -156,7 +157,7 @@ def build(world: World) -> Walk:
             "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()
-        made = {name: row.id for name, row in rows.items()}
+        made = {"batch": batch_id, **{name: row.id for name, row in rows.items()}}
     actors = {name: getattr(cast, name) for name in EVERYONE if hasattr(cast, name)} | extra
     markers = {
         Shown.NEEDS: ("Markerville",),

@@ -1,0 +1,135 @@
+"""Quick start: several cases at once, with the place, the needs and how soon filled in once for all of them."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid4
+
+from referral_dir.desk import audit, cases, find, tasks
+from referral_dir.desk.cases import NewCase
+from referral_dir.desk.find import Indexes
+from referral_dir.desk.languages import COMMON, SPOKEN, UnknownLanguage, language_code
+from referral_dir.desk.spreadsheets import UnreadableFile, read_table
+from referral_dir.desk.tasks import Waiting
+from referral_dir.domain import availability
+from referral_dir.domain import people_list as rules
+from referral_dir.domain.access import Actor, require
+from referral_dir.domain.errors import Invalid, NotFound, TooOften
+from referral_dir.domain.matching import Match
+from referral_dir.domain.people_list import Line
+from referral_dir.domain.saying import say
+from referral_dir.domain.task_list import Turn
+from referral_dir.store import case_queries
+from referral_dir.store.cases import Case
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+LARGEST_FILE: Final = 512 * 1024
+_TAKEN: Final = frozenset(COMMON) | frozenset(SPOKEN.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One case of several, and a service for it that is proposed to no other beyond its places."""
+
+    waiting: Waiting
+    match: Match | None
+
+
+def preview(text: str, shared: NewCase) -> list[Line]:
+    """The lines as they were understood, with what is shared filled in. Raises Invalid: none, or too many."""
+    lines = rules.read_lines(text, _spoken)
+    if not lines:
+        raise Invalid({"lines": say("write one person or group per line")})
+    if len(lines) > rules.MOST_LINES:
+        raise Invalid({"lines": say("at most %(number)s lines at once", number=rules.MOST_LINES)})
+    return [_with_shared(line, shared) for line in lines]
+
+
+def lines_of_file(data: bytes) -> str:
+    """A spreadsheet as lines, to be looked at before anything is made of them. Raises Invalid."""
+    try:
+        text, problems = rules.lines_of_table(read_table(data))
+    except UnreadableFile as error:
+        raise Invalid({"file": error.args[0]}) from error
+    if problems:
+        raise Invalid({"file": problems[0]})
+    return text
+
+
+def open_all(session: "Session", actor: Actor, text: str, shared: NewCase, now: datetime) -> UUID:
+    """One case for every line that is understood, all known together. Raises Invalid where any is not."""
+    require(actor, "case:create")
+    lines = preview(text, shared)
+    wrong = [line for line in lines if line.errors]
+    if wrong:
+        raise Invalid({"lines": say("Mend or take out the lines that are marked; then open the cases.")})
+    batch_id = uuid4()
+    for line in lines:
+        new = replace(shared, needs=line.needs, languages=line.languages, household=line.household,
+                      age_band=line.age_band, gender=line.gender, accessibility=line.accessibility,
+                      priority=line.priority or shared.priority)
+        cases.open_case(session, actor, new, now, batch_id=batch_id)
+    audit.record(session, actor, "case:create", now, purpose="referral", details={"together": len(lines)})
+    return batch_id
+
+
+def overview(session: "Session", indexes: Indexes, actor: Actor, batch_id: UUID, now: datetime) -> list[Offer]:
+    """The cases that were opened together, and for each that waits for us a service; no place is proposed twice.
+
+    The most urgent and the largest groups are served first. What is free is counted down as it is proposed; nothing is
+    taken before a request is sent, which the store decides. Raises NotFound.
+    """
+    require(actor, "case:read")
+    mine = {case.id for case in case_queries.cases_of_batch(session, actor, batch_id)}
+    if not mine:
+        raise NotFound(say("no such cases"))
+    lines = [line for line in tasks.waiting(session, actor, now) if line.case.id in mine]
+    lines.sort(key=lambda line: (line.outlook.turn is not Turn.OURS, -line.case.household))
+    left: dict[UUID, int] = {}
+    offered: dict[UUID, Match | None] = {}
+    for line in lines:
+        wants = line.outlook.turn is Turn.OURS and not line.services
+        offered[line.case.id] = _best(session, indexes, actor, line.case, left, now) if wants else None
+    return [Offer(line, offered[line.case.id]) for line in lines]
+
+
+def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, left: dict[UUID, int],
+          now: datetime) -> Match | None:
+    """The best service that still has room for the group after what was proposed before; its places are counted."""
+    need = cases.need_of(session, case)
+    try:
+        with session.begin_nested():
+            found = find.match_services(session, indexes, actor, need, now).matches
+    except TooOften:
+        return None
+    for match in found:
+        candidate = match.candidate
+        if not candidate.accepts_handoffs or candidate.service_id in need.declined:
+            continue
+        if candidate.capacity is None:
+            return match
+        free = left.get(candidate.service_id, candidate.capacity.available)
+        wanted = availability.places_needed(candidate.capacity.unit, case.household)
+        if wanted <= free:
+            left[candidate.service_id] = free - wanted
+            return match
+    return None
+
+
+def _with_shared(line: Line, shared: NewCase) -> Line:
+    errors = list(line.errors)
+    if not (line.needs or shared.needs):
+        errors.append(say("no need: write one, or choose one for all below"))
+    return replace(line, needs=tuple(line.needs or shared.needs), languages=tuple(line.languages or shared.languages),
+                   priority=line.priority or shared.priority, errors=tuple(errors))
+
+
+def _spoken(text: str) -> str | None:
+    """The code of a language that is widely spoken. Rare ones are left out: many of their names are people's names."""
+    try:
+        code = language_code(text)
+    except UnknownLanguage:
+        return None
+    return code if code in _TAKEN or len(code.partition("-")[0]) == 2 else None
