@@ -74,7 +74,7 @@ def main() -> None:
         catalogue = read(language)
         catalogue.update(texts, no_fuzzy_matching=True)
         write(language, catalogue)
-        open_ = [m for m in catalogue if m.id and not all(m.string if m.pluralizable else [m.string])]
+        open_ = [m for m in catalogue if m.id and not all(m.string if isinstance(m.string, (list, tuple)) else [m.string])]
         sys.stdout.write(f"{language}: {len(catalogue)} texts, {len(open_)} without a translation\n")
 
 
