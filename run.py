@@ -31,8 +31,8 @@ USAGE = """python3 run.py                     set up and serve the demo on 127.0
 python3 run.py setup               set up alone
 python3 run.py test [ARGUMENTS]    set up and run ruff, bandit, mypy and pytest with the arguments
 python3 run.py audit               set up and look for known holes in what the locks name (asks PyPI)
-python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots or noninterference
-                                   (--pairs N); --help says more
+python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots, line or
+                                   noninterference (--pairs N); --help says more
 """
 
 

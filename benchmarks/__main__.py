@@ -5,7 +5,16 @@ import json
 import sys
 from typing import Any, Final
 
-from benchmarks import import_bench, match_bench, noninterference, plots, request_bench, stale_bench, text_bench
+from benchmarks import (
+    import_bench,
+    line_bench,
+    match_bench,
+    noninterference,
+    plots,
+    request_bench,
+    stale_bench,
+    text_bench,
+)
 
 KINDS: Final = ("match", "text", "request", "import", "stale")
 SERVICES: Final = 100_000
@@ -15,8 +24,9 @@ QUERIES: Final = 300
 def main(arguments: list[str]) -> int:
     """Run one kind, or all of them one after the other. 1 where an answer was wrong."""
     parser = argparse.ArgumentParser(prog="run.py bench", description="Measures the engines side by side.")
-    parser.add_argument("kind", nargs="?", choices=[*KINDS, "plots", "noninterference"],
-                        help="all five if not given; plots draws docs/; noninterference compares two directories")
+    parser.add_argument("kind", nargs="?", choices=[*KINDS, "plots", "noninterference", "line"],
+                        help="all five if not given; plots draws docs/; noninterference compares two "
+                        "directories; line asks over a slow line")
     parser.add_argument("--services", type=int, default=SERVICES, help=f"how many invented services ({SERVICES:,})")
     parser.add_argument("--queries", type=int, default=QUERIES, help=f"how many questions ({QUERIES})")
     parser.add_argument("--writes", type=int, default=stale_bench.WRITES, help="stale: how many writes")
@@ -51,6 +61,8 @@ def run(kind: str, options: argparse.Namespace) -> dict[str, Any]:
         return request_bench.run(services, queries, say)
     if kind == "stale":
         return stale_bench.run(options.writes, say)
+    if kind == "line":
+        return line_bench.run(say)
     if kind == "noninterference":
         return noninterference.run(options.pairs, say)
     return import_bench.run(services, say)

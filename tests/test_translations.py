@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Message
 
 from tests.conftest import ROOT
 from translations import update
@@ -24,8 +23,8 @@ def test_no_text_is_missing_or_fuzzy_in_any_language(language: str) -> None:
         if not text.id:
             continue
         said = catalogue.get(text.id, text.context)
-        if said is None or said.fuzzy or not all(forms(said)) or (
-                text.pluralizable and len(forms(said)) != catalogue.num_plurals):
+        if said is None or said.fuzzy or not all(update.forms(said)) or (
+                text.pluralizable and len(update.forms(said)) != catalogue.num_plurals):
             missing.append(text.id)
     assert missing == [], f"{len(missing)} texts: run translations/update.py, and translate what is empty"
 
@@ -38,7 +37,7 @@ def test_a_translation_has_the_values_of_its_text(language: str) -> None:
             continue
         texts = said.id if isinstance(said.id, tuple) else (said.id,)
         wanted = set(PLACEHOLDER.findall(" ".join(texts)))
-        for form in forms(said):
+        for form in update.forms(said):
             found = set(PLACEHOLDER.findall(form))
             # "One bed" may leave the number out, in a language that would not say it.
             if found - wanted or (wanted - found - ({"number", "num"} if len(texts) > 1 else set())):
@@ -54,10 +53,6 @@ def test_a_machines_translation_says_so_until_somebody_has_read_it(language: str
     awaits = [m for m in update.read(language) if m.id and update.AWAITS_REVIEW in m.user_comments]
     readme = (ROOT / "README.md").read_text()
     assert not awaits or "awaits review" in readme
-
-
-def forms(message: Message) -> tuple[str, ...]:
-    return tuple(message.string) if isinstance(message.string, (tuple, list)) else (message.string or "",)
 
 
 # Templates: what stands outside of {{ }} and {% %} is seen as it is, so no word may stand there.

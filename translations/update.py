@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -68,13 +68,19 @@ def write(language: str, catalogue: Catalog) -> None:
                  omit_header=False)
 
 
+def forms(message: Message) -> tuple[str, ...]:
+    """The translations of a message: one, or one for each plural form; empty where there is none."""
+    said: Any = message.string
+    return tuple(said) if isinstance(said, (tuple, list)) else (said or "",)
+
+
 def main() -> None:
     texts = template()
     for language in TRANSLATED:
         catalogue = read(language)
         catalogue.update(texts, no_fuzzy_matching=True)
         write(language, catalogue)
-        open_ = [m for m in catalogue if m.id and not all(m.string if isinstance(m.string, (list, tuple)) else [m.string])]
+        open_ = [m for m in catalogue if m.id and not all(forms(m))]
         sys.stdout.write(f"{language}: {len(catalogue)} texts, {len(open_)} without a translation\n")
 
 
