@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -154,10 +154,9 @@ def add_capacity(session: "Session", actor: Actor, service_id: UUID, unit: str, 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """How many were free in the last seven days: at steps of three hours, and the fewest and most of each day."""
+    """How many were free on each of the last seven days, looked at every three hours."""
 
     line: Line
-    samples: Sequence[tuple[datetime, keeping.Level | None]]
     days: Sequence[keeping.Day]
 
 
@@ -168,11 +167,9 @@ def week(session: "Session", actor: Actor, capacity_id: UUID, now: datetime) -> 
     """
     require(actor, "capacity:read")
     row = _kept(session, actor, capacity_id, lock=False)
-    begun = now - timedelta(days=keeping.WEEK_DAYS)
-    known = [keeping.Level(*level) for level in capacity.levels(session, capacity_id, begun)]
-    samples = keeping.steps(known, now)
+    known = [keeping.Level(*level) for level in capacity.levels(session, capacity_id, keeping.week_begins(now))]
     held = case_queries.held_places(session, [capacity_id]).get(capacity_id, 0)
-    return Week(_line(row, held, None, now), samples, keeping.days(samples))
+    return Week(_line(row, held, None, now), keeping.days(keeping.steps(known, now)))
 
 
 def _line(row: listing_queries.KeptCapacity, held: int, undoing: Undo | None, now: datetime) -> Line:

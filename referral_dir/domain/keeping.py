@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from referral_dir.domain.availability import shelf_life
@@ -52,12 +52,17 @@ class Day:
     maximum: int | None
 
 
+def week_begins(now: datetime) -> datetime:
+    """The first moment of the seven days that end with today, in UTC."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=WEEK_DAYS - 1)
+
+
 def steps(levels: Sequence[Level], now: datetime) -> list[tuple[datetime, Level | None]]:
     """What stood at each step of the last seven days, oldest first; None before the first level that is known."""
-    begun = now - timedelta(days=WEEK_DAYS)
-    moments = [begun + STEP * n for n in range(int(timedelta(days=WEEK_DAYS) / STEP) + 1)]
+    begun = week_begins(now)
     found, standing, rest = [], None, list(levels)
-    for moment in moments:
+    for moment in (begun + STEP * n for n in range(int((now - begun) / STEP) + 1)):
         while rest and rest[0].at <= moment:
             standing = rest.pop(0)
         found.append((moment, standing))
@@ -65,9 +70,9 @@ def steps(levels: Sequence[Level], now: datetime) -> list[tuple[datetime, Level 
 
 
 def days(samples: Sequence[tuple[datetime, Level | None]]) -> list[Day]:
-    """The steps by day, newest first."""
+    """The steps by day, oldest first."""
     by_day: dict[date, list[Level]] = {}
     for moment, level in samples:
         by_day.setdefault(moment.date(), []).extend([level] if level else [])
     return [Day(day, min((x.available for x in found), default=None), max((x.available for x in found), default=None),
-                found[-1].maximum if found else None) for day, found in sorted(by_day.items(), reverse=True)]
+                found[-1].maximum if found else None) for day, found in sorted(by_day.items())]

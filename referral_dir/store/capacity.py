@@ -95,8 +95,9 @@ def levels(session: Session, capacity_id: UUID, since: datetime) -> Sequence[tup
     columns = select(CapacityHistory.at, CapacityHistory.available, CapacityHistory.maximum).where(
         CapacityHistory.capacity_id == capacity_id)
     before = session.execute(columns.where(CapacityHistory.at <= since)
-                             .order_by(CapacityHistory.sequence.desc()).limit(1)).all()
-    after = session.execute(columns.where(CapacityHistory.at > since).order_by(CapacityHistory.sequence)).all()
+                             .order_by(CapacityHistory.at.desc(), CapacityHistory.sequence.desc()).limit(1)).all()
+    after = session.execute(columns.where(CapacityHistory.at > since)
+                            .order_by(CapacityHistory.at, CapacityHistory.sequence)).all()
     return [(row[0], row[1], row[2]) for row in (*before, *after)]
 
 

@@ -84,9 +84,11 @@ def week(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
     """How full it was in the last seven days."""
     with reading(edge().store, actor()) as session:
         found = availability.week(session, actor(), capacity_id, now())
-    days = [[format_date(day.day, "EEE d MMM"), *(_("not known") if number is None else number for number in (
+    rows = [[format_date(day.day, "EEE d MMM"), *(_("not known") if number is None else number for number in (
         day.fewest, day.most, day.maximum))] for day in found.days]
-    return render_template("board_week.html", week=found, line=found.line, days=days, to=to)
+    fewest = [(format_date(day.day, "EEE"), day.fewest) for day in found.days]
+    return render_template("board_week.html", line=found.line, rows=rows[::-1], fewest=fewest, to=to,
+                           full=sum(number == 0 for _name, number in fewest))
 
 
 def _seen() -> int | None:

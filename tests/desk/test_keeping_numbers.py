@@ -197,10 +197,10 @@ def test_the_week_is_shown_in_steps_that_tell_of_nobody_and_only_to_keepers(stor
     act(store, cast.petra, availability.set_available, cast.beds, 9, NOW - timedelta(days=1, hours=5, minutes=-1))
     act(store, cast.petra, availability.set_available, cast.beds, 2, NOW - HOUR)
     found = act(store, cast.clara, availability.week, cast.beds, NOW)
-    assert len(found.samples) == 57
-    assert {level.available for _, level in found.samples if level} == {1, 2, 9}
-    assert [(day.fewest, day.most) for day in found.days][:3] == [(2, 9), (9, 9), (1, 1)]
-    assert found.samples[0][1] is None
+    assert len(found.days) == 7
+    assert [(day.fewest, day.most) for day in found.days][-4:] == [(1, 1), (1, 1), (9, 9), (2, 9)]
+    assert (found.days[0].fewest, found.days[0].maximum) == (None, None)
+    assert 6 not in {number for day in found.days for number in (day.fewest, day.most)}, "it stood for a minute only"
     for outsider in (cast.carl, cast.pablo):
         with pytest.raises(NotFound):
             act(store, outsider, availability.week, cast.beds, NOW)
