@@ -210,8 +210,8 @@ def _body(kind: str, link: str) -> str:
                    "do nothing. Do not reply to this message.\n", link=link)
     if kind == "capacity_reminder":
         return say("Are your numbers of free places still true? Please look at them here:\n\n%(link)s\n\nThe link "
-                   "works once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to this message.\n",
-                   link=link)
+                   "works once, for 36 hours, and can do nothing else. Do not pass it on. Do not reply to this "
+                   "message.\n", link=link)
     return say("Please sign in to read it:\n\n%(link)s\n\nThis message has no details, on purpose. Do not reply to "
                "it.\n", link=link)
 

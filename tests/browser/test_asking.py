@@ -51,6 +51,7 @@ def show_and_press(officer: Person, count: Counter) -> None:
 def accepted_at_the_service(chromium: Any, address: str, script: bool) -> None:  # noqa: F811
     provider = Person(chromium, address, script).sign_in("provider@demo.example")
     provider.page.click("main h3 a")
+    provider.page.click("text=Say where to meet")
     provider.page.fill("#meeting_point", "The blue door (invented)")
     provider.page.click("button:text-is('Accept')")
     provider.done()

@@ -124,6 +124,7 @@ def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -
     provider.picture("incoming")
     provider.page.click("main h3 a")
     assert "Invented Person" not in provider.page.content()
+    provider.page.click("text=Say where to meet")
     provider.page.fill("#meeting_point", "The blue door by the invented bakery")
     provider.picture("request")
     provider.page.click("button:text-is('Accept')")
