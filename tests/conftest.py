@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 import config
-from referral_dir.desk import budgets, passwords
+from referral_dir.desk import budgets, passwords, public_help
 from referral_dir.domain.budgets import BUDGETS, Budget
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
@@ -158,6 +158,7 @@ def no_budgets() -> Iterator[None]:
     """A test that asks thousands of times in an hour is no person."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budgets, "BUDGETS", {name: Budget(10**9, 10**9) for name in BUDGETS})
+        patch.setattr(public_help, "SEARCHES", 10**9)
         yield
 
 

@@ -169,22 +169,3 @@ def test_every_role_signs_in_and_does_its_first_task(chromium: Any, address: str
     administrator.see("Demo Officer")
     administrator.picture("people")
     administrator.done()
-
-
-@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
-def test_a_person_seeking_help_searches_and_leaves(chromium: Any, address: str, script: bool) -> None:
-    visitor = Person(chromium, address, script)
-    visitor.page.goto(address)
-    visitor.see("Find help")
-    visitor.picture("home")
-    visitor.page.fill("#text", "comida")
-    visitor.page.fill("#near", "Key West")
-    visitor.page.click("button:text-is('Search')")
-    visitor.see("Keys Food Table (invented)")
-    visitor.picture("found")
-    assert visitor.context.cookies() == []
-    assert "comida" not in visitor.page.url
-    visitor.page.click("[data-exit]")
-    visitor.page.wait_for_url("**/leave")
-    assert visitor.page.inner_text("body").strip() == ""
-    visitor.done()

@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from referral_dir.desk import find
+from referral_dir.desk import find, public_help
 from referral_dir.domain.access import Actor
 from referral_dir.domain.errors import Refused
 from referral_dir.domain.need import Need
 from referral_dir.domain.needs import needs
+from referral_dir.domain.plain_needs import Wish
 from referral_dir.domain.vocabulary import Gender
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
 from tests.noninterference.documents import HIDDEN, NAMES, PUBLIC, STREETS, TONGUES, ZONES, an_id
@@ -128,6 +129,14 @@ def search_services(chance: Chance) -> Question:
     return ask
 
 
+def public_help_search(chance: Chance) -> Question:
+    """What the public pages answer to a wish or to words."""
+    r = chance.random
+    asked = public_help.Question(r.choice((None, *Wish)), chance.text(), chance.place() if r.random() < 0.8 else "",
+                                 r.choice(("", *LANGUAGES[:-1])))
+    return lambda side, session: repr(public_help.search(session, side.indexes, asked, NOW))
+
+
 def read_service(chance: Chance) -> Question:
     """One service, by an officer, a caseworker who does not keep it, or anyone."""
     service_id, who = chance.service(), chance.random.choice((None, "olga", "carl"))
@@ -171,7 +180,7 @@ def _plain(value: Any) -> str:
 KINDS: Final[Mapping[str, tuple[int, Callable[[Chance], Question]]]] = {
     "match_services": (45, match_services), "explain_match": (20, explain_match),
     "search_services": (20, search_services), "interpreter_for": (5, interpreter_for),
-    "read_service": (6, read_service), "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
+    "public_help_search": (5, public_help_search), "read_service": (6, read_service), "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
 
 
 def questions(chance: Chance, count: int) -> Iterator[tuple[str, Question]]:
