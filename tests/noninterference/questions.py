@@ -180,7 +180,8 @@ def _plain(value: Any) -> str:
 KINDS: Final[Mapping[str, tuple[int, Callable[[Chance], Question]]]] = {
     "match_services": (45, match_services), "explain_match": (20, explain_match),
     "search_services": (20, search_services), "interpreter_for": (5, interpreter_for),
-    "public_help_search": (5, public_help_search), "read_service": (6, read_service), "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
+    "public_help_search": (5, public_help_search),
+    "read_service": (6, read_service), "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
 
 
 def questions(chance: Chance, count: int) -> Iterator[tuple[str, Question]]:
