@@ -20,6 +20,8 @@ PERSON: Final = {"name": "Perpetua Nightshade", "date_of_birth": "1987-03-19", "
                  "phone": "+44 7700 900463", "health": "takes fictizine-q daily",
                  "background": "taken from Grauholz mill"}
 CONTACT: Final = "ring twice at Mallowmarsh then hang up"
+# Why glass was broken: for a supervisor of the case's own organization, and nobody else.
+EXPLANATION: Final = "slumped beside the Umberwick turnstile"
 MEETING: Final = "the ochre bench by Tolliver fountain"
 # What may be found everywhere: it proves that the search sees anything at all.
 OPEN: Final = "Lanternlight Refuge"

@@ -24,11 +24,13 @@ from werkzeug.routing.converters import AnyConverter
 
 import config
 from referral_dir import cli, create_app
-from referral_dir.desk import cases, find, handoffs, notify, reveals
+from referral_dir.desk import break_glass, cases, find, handoffs, notify, reveals
+from referral_dir.domain.break_glass import Claim
 from referral_dir.index import feed
 from referral_dir.interop.importing import import_directory
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.directory import Service
+from referral_dir.store.people import Person
 from tests import canaries as c
 from tests import cast as people
 from tests.conftest import missing
@@ -56,6 +58,12 @@ class World:
             cases.set_identifying(session, self.cast.olga, case.id, c.PERSON, people.NOW)
             self.case: UUID = case.id
         self.consent = people.consent(store, self.cast, self.case, self.cast.shelter, tuple(c.PERSON))
+        with transaction(store) as session:
+            session.get_one(Person, self.cast.olga.person_id).may_break_glass = True
+        with transaction(store) as session:
+            claim = Claim("medical_emergency", "now", "unconscious", c.EXPLANATION, ["name"])
+            self.broken: UUID = break_glass.grant(session, self.cast.olga, self.case, self.cast.shelter, claim,
+                                                  people.NOW).id
         with transaction(store) as session:
             self.handoff = handoffs.request(session, self.cast.olga, self.case, self.cast.shelter, people.NOW).id
         self.refresh()
@@ -141,7 +149,7 @@ def pages(world: World, who: str) -> Iterator[tuple[str, bytes]]:
     with reading(world.store) as session:
         services = [row.id for row in session.query(Service)]
     ids = {"case_id": world.case, "consent_id": world.consent, "handoff_id": world.handoff,
-           "capacity_id": world.cast.beds, "person_id": world.cast.omar.person_id}
+           "capacity_id": world.cast.beds, "break_glass_id": world.broken, "person_id": world.cast.omar.person_id}
     adapter = world.app.url_map.bind("localhost")
     for rule in world.app.url_map.iter_rules():
         if rule.endpoint in ("static", "account.sign_out", "public.leave"):  # nothing comes after these two
@@ -173,13 +181,14 @@ def check(where: str, data: bytes, words: Mapping[str, str]) -> None:
 
 def check_everything(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Nobody but who may see a canary gets it, on any page; and it is in no file."""
-    everything = {**c.HOUSE, "contact words": c.CONTACT, "meeting": c.MEETING,
+    everything = {**c.HOUSE, "contact words": c.CONTACT, "meeting": c.MEETING, "explanation": c.EXPLANATION,
                   **{f"person {k}": v for k, v in c.PERSON.items()}}
     seen = 0
     for who in EVERYONE:
         for where, data in pages(world, who):
             owner = who in ("petra", "clara") and ADDRESS_PAGES in where
-            check(f"{who} {where}", data if not owner else b"", everything if who not in OF_THE_PERSON else c.HOUSE)
+            check(f"{who} {where}", data if not owner else b"", everything if who not in OF_THE_PERSON
+                  else {**c.HOUSE, "explanation": c.EXPLANATION})
             seen += c.OPEN.encode() in data
     assert seen > 10, "the shelter itself is on many pages"
     for name, data in files(world).items():
@@ -304,6 +313,30 @@ def test_an_address_that_is_written_down_is_seen_on_its_own_pages_alone(
         assert c.HOUSE["street"] not in world.sign_in(who).get(f"{path}/shown").text
     with reading(world.store) as session:
         assert "Zanzibarquay" not in repr(reveals.Kept(session.get_one(Service, world.cast.shelter), written))
+
+
+def test_why_glass_was_broken_is_read_by_a_supervisor_and_stands_nowhere_else(
+        sqlite_world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world = sqlite_world
+    caplog.set_level(logging.DEBUG)
+    olga, path = world.cast.olga, f"/vital/review/{world.broken}"
+    assert c.EXPLANATION not in world.sign_in("vera").get(path).text, "an overseer never sees words of a case"
+    refused = world.sign_in("olga").post(f"/vital/case/{world.case}/{world.cast.shelter}", explanation=c.EXPLANATION)
+    assert (refused.status_code, c.EXPLANATION in refused.text) == (422, True), "typed again by nobody"
+    with transaction(world.store) as session:
+        row = Person(organization_id=olga.organization_id, email="odile@test.example", name="Odile", role="officer",
+                     password_hash=session.get_one(Person, olga.person_id).password_hash, created=people.NOW,
+                     is_supervisor=True)
+        session.add(row)
+        session.flush()
+        world.cast.emails[row.id] = row.email
+        world.cast.odile = people.Actor(row.id, olga.organization_id, people.Role.OFFICER)  # type: ignore[attr-defined]
+    assert c.EXPLANATION in world.sign_in("odile").get(path).text, "it is sealed, not lost"
+    for name, data in files(world).items():
+        check(name, data, {"explanation": c.EXPLANATION})
+    check("the log", "\n".join(r.getMessage() + str(r.__dict__) for r in caplog.records).encode(),
+          {"explanation": c.EXPLANATION})
+    check("the e-mails", letters(world), {"explanation": c.EXPLANATION})
 
 
 def test_an_error_of_the_database_says_nothing_of_what_it_was_given(

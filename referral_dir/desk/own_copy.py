@@ -17,6 +17,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.needs import label
 from referral_dir.domain.retention import RULES, in_words
+from referral_dir.domain.saying import say, say_language, say_need
 from referral_dir.domain.vocabulary import ConsentState
 from referral_dir.store import case_queries, own_copy_queries
 from referral_dir.store.cases import Case, Consent, Handoff
@@ -25,31 +26,52 @@ from referral_dir.store.records import AuditEntry
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+ROLES: Final[Mapping[str, str]] = MappingProxyType({
+    "officer": say("officer"), "caseworker": say("caseworker"), "provider": say("provider"),
+    "overseer": say("overseer"), "administrator": say("administrator")})
 ACTS: Final[Mapping[str, str]] = MappingProxyType({
-    "case:create": "opened the case", "case:read": "read the case", "case:change": "changed what is kept about you",
-    "case:close": "closed the case", "case:own_copy": "made a copy like this one",
-    "case:exclude": "changed whom the case is kept from", "case:destroy_key": "erased what identified you",
-    "break_glass:grant": "opened something without your consent, in an emergency",
-    "break_glass:disclose": "was shown something in that emergency",
-    "break_glass:read": "looked at why, in that emergency", "break_glass:review": "checked whether that was right",
-    "consent:draft": "prepared a question to you", "consent:explained": "explained the question to you",
-    "consent:given": "wrote down that you said yes", "consent:active": "wrote down that your yes is valid",
-    "consent:refused": "wrote down that you said no", "consent:withdrawn": "wrote down that you took your yes back",
-    "consent:expired": "ended your yes, as its time was over",
-    "consent:superseded": "replaced your yes by a newer one", "consent:read": "read what you had answered",
-    "consent:receipt": "made a receipt of your answer",
-    "handoff:choose": "chose a service to ask for you",
-    "thread:write": "wrote to the other side about the request",
-    "thread:read": "read what was written about the request", "time:propose": "proposed when you could come",
-    "time:decide": "answered when you could come", "calendar:read": "took the time of arrival into a calendar",
-    "handoff:escalate": "told everyone of the service, as nobody had looked at the request yet",
-    "handoff:request": "asked a service for help for you", "handoff:read": "looked at how the request stands",
-    "handoff:receive": "looked at the request for you", "handoff:accept": "said that you can come",
-    "handoff:reject": "said that you can't come there", "handoff:hold": "said that they need more time",
-    "handoff:start": "wrote down that you arrived", "handoff:complete": "wrote down that the help is complete",
-    "handoff:fail": "wrote down that it did not work out", "handoff:cancel": "ended the request",
-    "handoff:expire": "ended the request, as nobody answered",
+    "case:create": say("opened the case"),
+    "case:read": say("read the case"),
+    "case:change": say("changed what is kept about you"),
+    "case:close": say("closed the case"),
+    "case:own_copy": say("made a copy like this one"),
+    "case:exclude": say("changed whom the case is kept from"),
+    "case:destroy_key": say("erased what identified you"),
+    "break_glass:grant": say("opened something without your consent, in an emergency"),
+    "break_glass:disclose": say("was shown something in that emergency"),
+    "break_glass:read": say("looked at why, in that emergency"),
+    "break_glass:review": say("checked whether that was right"),
+    "consent:draft": say("prepared a question to you"),
+    "consent:explained": say("explained the question to you"),
+    "consent:given": say("wrote down that you said yes"),
+    "consent:active": say("wrote down that your yes is valid"),
+    "consent:refused": say("wrote down that you said no"),
+    "consent:withdrawn": say("wrote down that you took your yes back"),
+    "consent:expired": say("ended your yes, as its time was over"),
+    "consent:superseded": say("replaced your yes by a newer one"),
+    "consent:read": say("read what you had answered"),
+    "consent:receipt": say("made a receipt of your answer"),
+    "handoff:choose": say("chose a service to ask for you"),
+    "thread:write": say("wrote to the other side about the request"),
+    "thread:read": say("read what was written about the request"),
+    "time:propose": say("proposed when you could come"),
+    "time:decide": say("answered when you could come"),
+    "calendar:read": say("took the time of arrival into a calendar"),
+    "handoff:escalate": say("told everyone of the service, as nobody had looked at the request yet"),
+    "handoff:request": say("asked a service for help for you"),
+    "handoff:read": say("looked at how the request stands"),
+    "handoff:receive": say("looked at the request for you"),
+    "handoff:accept": say("said that you can come"),
+    "handoff:reject": say("said that you can't come there"),
+    "handoff:hold": say("said that they need more time"),
+    "handoff:start": say("wrote down that you arrived"),
+    "handoff:complete": say("wrote down that the help is complete"),
+    "handoff:fail": say("wrote down that it did not work out"),
+    "handoff:cancel": say("ended the request"),
+    "handoff:expire": say("ended the request, as nobody answered"),
 })
+
+
 
 
 def make(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> dict[str, Any]:
@@ -76,7 +98,7 @@ def make(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> dict
         "by": names[case.organization_id],
         "case": {"reference": case.reference, "opened": case.created, "closed": case.closed},
         "about_you": {IDENTIFYING_FIELDS[field]: value for field, value in file.identifying.items()}
-        | ({"How to reach you without danger": file.safe_contact} if file.safe_contact else {}),
+        | ({say("How to reach you without danger"): file.safe_contact} if file.safe_contact else {}),
         "erased": file.erased,
         "what_you_need": _asked(case),
         "kept_away_from": len(case.excluded_organizations) + len(case.excluded_communities)
@@ -84,7 +106,8 @@ def make(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> dict
         "your_answers": _consents(session, file.consents, names),
         "requests_for_you": _requests(session, file.handoffs, names),
         "shown": [{"when": row.at, "to": _who(roles.get(row.person_id), names.get(row.organization_id)),
-                   "what": _labels(row.fields), "because": "you said yes" if row.consent_id else "it was an emergency"}
+                   "what": _labels(row.fields),
+                   "because": say("you said yes") if row.consent_id else say("it was an emergency")}
                   for row in file.disclosures],
         "emergencies": [{"when": row.granted, "until": row.expires,
                          "by": _who(roles.get(row.person_id), names[case.organization_id]),
@@ -93,8 +116,11 @@ def make(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> dict
         "who_looked": [{"when": row.at, "who": _of_staff(row, roles, names),
                         "did": ACTS.get(row.action, row.action.replace(":", ": ").replace("_", " "))}
                        for row in acts],
-        "how_long": [f"{what}: until {in_words(RULES[kind].period)} after the case is closed" for what, kind in (
-            ("What says who you are", "identifying_fields"), ("The rest of this copy", "closed_cases"))],
+        "how_long": [
+            say("What says who you are: until %(period)s after the case is closed",
+                period=in_words(RULES["identifying_fields"].period)),
+            say("The rest of this copy: until %(period)s after the case is closed",
+                period=in_words(RULES["closed_cases"].period))],
     }
 
 
@@ -105,8 +131,8 @@ def as_json(copy: Mapping[str, Any]) -> str:
 
 def _asked(case: Case) -> dict[str, Any]:
     found = {
-        "needs": [label(code) for code in case.needs],
-        "languages": [language_name(code) for code in case.languages], "place": case.place_name,
+        "needs": [say_need(code, label(code)) for code in case.needs],
+        "languages": [say_language(code, language_name(code)) for code in case.languages], "place": case.place_name,
         "age": case.age_band, "gender": case.gender, "people": case.household,
         "accessibility": case.accessibility, "answer_needed": case.priority}
     return {name: value for name, value in found.items() if value}
@@ -138,8 +164,8 @@ def _receipt(row: Consent, names: Mapping[UUID, str]) -> dict[str, Any]:
 def _requests(session: "Session", rows: Sequence[Handoff], names: Mapping[UUID, str]) -> list[dict[str, Any]]:
     services = own_copy_queries.service_names(session, [row.service_id for row in rows])
     return [{"to": names[row.recipient_organization_id],
-             "service": services.get(row.service_id, "a service whose address is kept secret"),
-             "for": [label(code) for code in row.needs], "state": row.state, "asked": row.requested,
+             "service": services.get(row.service_id, say("a service whose address is kept secret")),
+             "for": [say_need(code, label(code)) for code in row.needs], "state": row.state, "asked": row.requested,
              "answered": row.answered, "ended": row.ended, "reason": row.reason,
              "steps": [{"when": e.at, "by": e.party, "state": e.to_state}
                        for e in case_queries.handoff_events(session, row.id)],
@@ -155,8 +181,8 @@ def _of_staff(entry: AuditEntry, roles: Mapping[UUID, str], names: Mapping[UUID,
 
 def _who(role: str | None, organization: str | None) -> str:
     if organization is None:
-        return "the directory, by itself"
-    return f"{role or 'someone'} at {organization}"
+        return say("the directory, by itself")
+    return say("%(role)s at %(organization)s", role=ROLES.get(role or "", say("someone")), organization=organization)
 
 
 def _labels(fields: list[str]) -> list[str]:

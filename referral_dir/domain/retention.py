@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from referral_dir.domain.saying import say_many
+
 DAY: Final = timedelta(days=1)
 YEAR: Final = timedelta(days=365)
 
@@ -84,4 +86,6 @@ def ended_before(kind: str, now: datetime) -> datetime:
 def in_words(period: timedelta) -> str:
     """ "90 days", "3 years"."""
     years, rest = divmod(period.days, YEAR.days)
-    return f"{years} year{'s' if years != 1 else ''}" if years and not rest else f"{period.days} days"
+    if years and not rest:
+        return say_many("%(number)s year", "%(number)s years", years)
+    return say_many("%(number)s day", "%(number)s days", period.days)

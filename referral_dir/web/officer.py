@@ -10,6 +10,8 @@ from flask_babel import gettext as _
 
 from referral_dir.desk import asking, break_glass, cases, exclusions, find, handoffs, tasks, threads
 from referral_dir.desk import own_copy as own_copies
+from referral_dir.domain import consent_record as record
+from referral_dir.domain.break_glass import REASONS
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, PurposeNeeded
 from referral_dir.domain.handoff import choices
@@ -159,7 +161,7 @@ def own_copy(case_id: UUID) -> ResponseReturnValue:
     if request.args.get("as") == "json":
         return Response(own_copies.as_json(copy), mimetype="application/json",
                         headers={"Content-Disposition": 'attachment; filename="own-copy.json"'})
-    return render_template("officer/own_copy.html", copy=copy, case_id=case_id)
+    return render_template("officer/own_copy.html", copy=copy, case_id=case_id, record=record, reasons=REASONS)
 
 
 @blueprint.post("/case/<uuid:case_id>/close")
