@@ -35,7 +35,7 @@ TRIES: Final = {"sign_in.pair": 10, "sign_in.place": 50, "sign_in.account": 100}
 # From a place where someone signed in lately, guesses made elsewhere do not make them wait.
 KNOWN_PLACE: Final = timedelta(days=1)
 PROOFS: Final = 10
-WAIT: Final = "too many tries: wait five minutes"
+WAIT: Final = say("too many tries: wait five minutes")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|[^@\s]+@localhost")
 
 
@@ -91,7 +91,7 @@ def sign_in(session: "Session", email: str, password: str, now: datetime, *, add
     if person is None or known is None or person.password_hash != known[1]:
         # The entry does not say for whom: the address may be a person's password.
         audit.record(session, None, "account:sign_in", now, outcome="refused")
-        raise TooManyTries(WAIT) if slow else SignInRefused("the e-mail address or the password is not right")
+        raise TooManyTries(WAIT) if slow else SignInRefused(say("the e-mail address or the password is not right"))
     _forget_tries(session, tries, now)
     pending = factor_required or people_queries.has_second_factor(session, person.id)
     # Whoever has no second factor has just shown all that stepping up asks of them.
@@ -116,7 +116,7 @@ def rotate(session: "Session", token: str, now: datetime, *, factor: str, steppe
     new = secrets.token_urlsafe(32)
     values = {"factor": factor, "pending": False, "last_seen": now, **({"stepped_up": now} if stepped_up else {})}
     if not people_queries.rotate(session, _digest(token), _digest(new), **values):
-        raise SignInRefused("this session has ended: sign in again")
+        raise SignInRefused(say("this session has ended: sign in again"))
     return new
 
 
@@ -161,7 +161,7 @@ def step_up(session: "Session", actor: Actor, token: str, password: str, now: da
     require(actor, "account:step_up")
     _prove(session, actor, password, now, "password")
     if people_queries.has_second_factor(session, actor.person_id):
-        raise Invalid({"password": "show your second factor instead"})
+        raise Invalid({"password": say("show your second factor instead")})
     audit.record(session, actor, "account:step_up", now, details={"factor": "password"})
     return rotate(session, token, now, factor="password")
 
@@ -271,22 +271,22 @@ def _prove(session: "Session", actor: Actor, password: str, now: datetime, field
     if limits.count(session, "password", who, now, window=TRY_WINDOW) > PROOFS:
         raise Invalid({field: WAIT})
     if not right:
-        raise Invalid({field: "this is not your present password"})
+        raise Invalid({field: say("this is not your present password")})
     limits.forget(session, "password", who)
 
 
 def _check_person(session: "Session", email: str, name: str, role: str, organization: str) -> None:
     errors = {}
     if len(email) > 254 or not _EMAIL.fullmatch(email.strip()):
-        errors["email"] = "write an e-mail address, like name@example.org"
+        errors["email"] = say("write an e-mail address, like name@example.org")
     elif people_queries.person_by_email(session, email) is not None:
-        errors["email"] = "someone with this address is there already"
+        errors["email"] = say("someone with this address is there already")
     if not name.strip() or len(name) > 200:
-        errors["name"] = "write a name"
+        errors["name"] = say("write a name")
     if role not in set(Role):
-        errors["role"] = "choose one of: " + ", ".join(Role)
+        errors["role"] = say("choose one of: %(roles)s", roles=", ".join(Role))
     if not organization.strip() or len(organization) > 200:
-        errors["organization"] = "write the organization's name"
+        errors["organization"] = say("write the organization's name")
     if errors:
         raise Invalid(errors)
 

@@ -20,6 +20,7 @@ import pyotp
 from referral_dir.desk import audit, limits, notify
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.saying import say
 from referral_dir.store import factor_queries, people_queries
 from referral_dir.store.crypto import KeyRing, SealError
 from referral_dir.store.people import Person
@@ -91,7 +92,7 @@ def count_try(session: "Session", actor: Actor, now: datetime) -> None:
     """Count a code before it is looked at, in a transaction of its own: parallel guesses are counted too."""
     for window, allowed in TRIES:
         if limits.count(session, "second_factor", str(actor.person_id), now, window=window) > allowed:
-            raise TooManyTries("too many tries: wait 15 minutes, or until tomorrow")
+            raise TooManyTries(say("too many tries: wait 15 minutes, or until tomorrow"))
 
 
 def failed(session: "Session", actor: Actor, factor: str, now: datetime) -> None:
@@ -120,7 +121,7 @@ def confirm_totp(session: "Session", actor: Actor, sealed: str, code: str, now: 
     secret = _opened(session, actor, sealed)
     step = _step_of(secret, code, now)
     if step is None:
-        raise Invalid({"code": "this is not the code that the app shows now: check the time on your phone"})
+        raise Invalid({"code": say("this is not the code that the app shows now: check the time on your phone")})
     person = _locked(session, actor)
     replaced = person.totp_secret is not None
     person.totp_secret = session.info["keys"].seal(secret.encode(), person.id, "totp_secret")
@@ -133,11 +134,11 @@ def prove_totp(session: "Session", actor: Actor, code: str, now: datetime) -> No
     person = session.get_one(Person, actor.person_id)
     sealed = person.totp_secret
     if sealed is None:
-        raise FactorRefused("this code is not right")
+        raise FactorRefused(say("this code is not right"))
     secret = session.info["keys"].open(sealed, person.id, "totp_secret").decode()
     step = _step_of(secret, code, now)
     if step is None or not factor_queries.advance_totp(session, person.id, sealed, step):
-        raise FactorRefused("this code is not right, or was used already: wait for the next one")
+        raise FactorRefused(say("this code is not right, or was used already: wait for the next one"))
     proved(session, actor, "totp", now)
 
 
@@ -172,7 +173,7 @@ def prove_recovery(session: "Session", actor: Actor, code: str, now: datetime) -
     # A code outlives a change of the master key, as long as the old key is still there.
     hashes = [_hash(KeyRing((pair,)), actor, plain) for pair in session.info["keys"].keys]
     if not factor_queries.use_code(session, actor.person_id, hashes, now):
-        raise FactorRefused("this code is not right, or was used already")
+        raise FactorRefused(say("this code is not right, or was used already"))
     proved(session, actor, "recovery", now)
     notify.tell_person(session, "account_changed", actor.person_id, now, path="/account/factors")
     return factor_queries.codes_left(session, actor.person_id)
@@ -183,7 +184,7 @@ def check_one_is_left(session: "Session", actor: Actor, required: bool) -> None:
     if people_queries.has_second_factor(session, actor.person_id):
         return
     if required:
-        raise Invalid({"factors": "this is your last second factor: set up another one first"})
+        raise Invalid({"factors": say("this is your last second factor: set up another one first")})
     factor_queries.replace_codes(session, actor.person_id, [])
 
 
@@ -206,7 +207,7 @@ def _opened(session: "Session", actor: Actor, sealed: str) -> str:
         token = base64.urlsafe_b64decode(sealed.encode())
         secret: bytes = session.info["keys"].open(token, actor.person_id, "totp_setup")
     except (SealError, ValueError, binascii.Error) as error:
-        raise Invalid({"code": "this page is too old: begin again"}) from error
+        raise Invalid({"code": say("this page is too old: begin again")}) from error
     return secret.decode()
 
 

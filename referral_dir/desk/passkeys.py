@@ -25,6 +25,7 @@ from referral_dir.desk import factors
 from referral_dir.desk.factors import FactorRefused
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.saying import say
 from referral_dir.store import factor_queries
 from referral_dir.store.people import Passkey, Person
 
@@ -89,7 +90,7 @@ def add(session: "Session", actor: Actor, site: Site, challenge: bytes | None, a
     require(actor, "account:factors")
     name = " ".join(name.split())
     if not name or len(name) > 80 or not name.isprintable():
-        raise Invalid({"name": "give it a short name, like: my phone"})
+        raise Invalid({"name": say("give it a short name, like: my phone")})
     try:
         if challenge is None or len(answer) > LONGEST_ANSWER:
             raise ValueError("no challenge, or too long")
@@ -97,12 +98,12 @@ def add(session: "Session", actor: Actor, site: Site, challenge: bytes | None, a
             credential=answer, expected_challenge=challenge, expected_rp_id=site.id, expected_origin=site.origin)
     except Exception as error:
         # Whatever the parsers of JSON, CBOR and keys stumble over: it is no passkey.
-        raise Invalid({"passkey": "the passkey could not be made: try again"}) from error
+        raise Invalid({"passkey": say("the passkey could not be made: try again")}) from error
     factor_queries.lock_person(session, actor.person_id)
     if len(factor_queries.passkeys_of(session, actor.person_id)) >= MOST:
-        raise Invalid({"passkey": f"you have {MOST} passkeys: remove one first"})
+        raise Invalid({"passkey": say("you have %(number)s passkeys: remove one first", number=MOST)})
     if factor_queries.passkey_by_credential(session, made.credential_id) is not None:
-        raise Invalid({"passkey": "this passkey is there already"})
+        raise Invalid({"passkey": say("this passkey is there already")})
     session.add(Passkey(person_id=actor.person_id, credential_id=made.credential_id, name=name, created=now,
                         public_key=made.credential_public_key, sign_count=made.sign_count))
     factors.changed(session, actor, "passkey", "added", now)
@@ -111,7 +112,7 @@ def add(session: "Session", actor: Actor, site: Site, challenge: bytes | None, a
 def prove(session: "Session", actor: Actor, site: Site, challenge: bytes | None, answer: str, now: datetime) -> None:
     """Check what one of the actor's passkeys signed. Raises FactorRefused."""
     if challenge is None or len(answer) > LONGEST_ANSWER:
-        raise FactorRefused("the passkey was asked too long ago: try again")
+        raise FactorRefused(say("the passkey was asked too long ago: try again"))
     passkey = _passkey_of(session, actor, answer)
     try:
         # Also that the count went up, where the passkey counts: a copy of it would be behind.
@@ -120,9 +121,9 @@ def prove(session: "Session", actor: Actor, site: Site, challenge: bytes | None,
             credential_public_key=passkey.public_key, credential_current_sign_count=passkey.sign_count)
     except Exception as error:
         # As above: a wrong signature and an unreadable answer are the same refusal.
-        raise FactorRefused("this passkey was not accepted") from error
+        raise FactorRefused(say("this passkey was not accepted")) from error
     if not factor_queries.use_passkey(session, passkey, signed.new_sign_count, now):
-        raise FactorRefused("this passkey was not accepted")
+        raise FactorRefused(say("this passkey was not accepted"))
     factors.proved(session, actor, "passkey", now)
 
 
@@ -140,10 +141,10 @@ def _passkey_of(session: "Session", actor: Actor, answer: str) -> Passkey:
     try:
         credential_id = parse_authentication_credential_json(answer).raw_id
     except Exception as error:
-        raise FactorRefused("this passkey was not accepted") from error
+        raise FactorRefused(say("this passkey was not accepted")) from error
     found = factor_queries.passkey_by_credential(session, credential_id, actor.person_id)
     if found is None:
-        raise FactorRefused("this passkey was not accepted")
+        raise FactorRefused(say("this passkey was not accepted"))
     return found
 
 

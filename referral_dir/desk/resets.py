@@ -9,6 +9,7 @@ from uuid import uuid4
 from referral_dir.desk import accounts, audit, limits, notify
 from referral_dir.desk.passwords import check_password, hash_password
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.store import people_queries
 from referral_dir.store.crypto import SealError
 from referral_dir.store.db import reading, store_of
@@ -40,7 +41,7 @@ def ask(session: "Session", email: str, now: datetime, *, address: str | None) -
     slow = from_here > ASKED_FROM_ONE_PLACE
     audit.record(session, None, "account:reset_password", now, outcome="refused" if slow else "done")
     if slow:
-        raise accounts.TooManyTries("too many tries: wait an hour")
+        raise accounts.TooManyTries(say("too many tries: wait an hour"))
     if for_them <= ASKED_FOR_ONE:
         row_id = uuid4()
         sealed = session.info["keys"].seal(account.encode(), row_id, _COLUMN)
@@ -81,7 +82,7 @@ def choose(session: "Session", token: str, new: str, now: datetime) -> None:
 
     Raises Invalid: `link` where it does not work any more, `password` where the new one can't be used.
     """
-    gone = Invalid({"link": "this link does not work any more: ask for a new one"})
+    gone = Invalid({"link": say("this link does not work any more: ask for a new one")})
     with reading(store_of(session)) as beside:
         person = people_queries.open_reset(beside, _digest(token), now)
         if person is None:

@@ -12,6 +12,7 @@ from referral_dir.domain import consent
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import ConsentMissing, Invalid, NotFound, WrongState
 from referral_dir.domain.handoff import UNDER_WAY
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffState, Role
 from referral_dir.store import case_queries, hiding, listing_queries, records, reveal_queries, secret_queries
 from referral_dir.store.cases import AddressReveal, Handoff
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 DEFAULT_HOURS: Final = 2
 MOST_HOURS: Final = 24
 # What is asked for and shown, with its label.
-LINES: Final = {"name": "Name of the house", "address_1": "Street and number", "address_2": "More of the address",
-                "city": "Town", "state_province": "State or province", "postal_code": "Postcode",
-                "phones": "Telephones of the house", "contacts": "Who is there", "directions": "How to find the door"}
+LINES: Final = {"name": say("Name of the house"), "address_1": say("Street and number"),
+                "address_2": say("More of the address"),
+                "city": say("Town"), "state_province": say("State or province"), "postal_code": say("Postcode"),
+                "phones": say("Telephones of the house"), "contacts": say("Who is there"),
+                "directions": say("How to find the door")}
 LISTS: Final = ("phones", "contacts")
 LONGEST: Final = 500
 
@@ -75,7 +78,8 @@ def keep_address(session: "Session", actor: Actor, service_id: UUID, values: Map
     service that repeat the new address lose it; have `listings.forget_places` run after the commit.
     """
     service = _kept(session, actor, service_id)
-    errors = {line: f"at most {LONGEST} characters" for line in LINES if len(values.get(line, "")) > LONGEST}
+    errors: dict[str, str] = {line: say("at most %(number)s characters", number=LONGEST)
+                              for line in LINES if len(values.get(line, "")) > LONGEST}
     if errors:
         raise Invalid(errors)
     given: dict[str, Any] = {line: values[line].strip() for line in LINES if values.get(line, "").strip()}
@@ -106,14 +110,14 @@ def reveal(session: "Session", actor: Actor, handoff_id: UUID, person_id: UUID |
     """
     handoff, service = _received(session, actor, handoff_id)
     _check_under_way(session, handoff, now)
-    errors = {}
+    errors: dict[str, str] = {}
     hours = DEFAULT_HOURS if hours is None else hours
     if not 1 <= hours <= MOST_HOURS:
-        errors["hours"] = f"from 1 to {MOST_HOURS} hours"
+        errors["hours"] = say("from 1 to %(number)s hours", number=MOST_HOURS)
     if person_id not in {p.id for p in reveal_queries.officers_of(session, handoff.requester_organization_id)}:
-        errors["person_id"] = "choose one person"
+        errors["person_id"] = say("choose one person")
     if secret_queries.open_place(session, service.id)[0] is None:
-        errors["address"] = "no address is written down yet: write it down first, or agree on a meeting point"
+        errors["address"] = say("no address is written down yet: write it down first, or agree on a meeting point")
     if errors or person_id is None:
         raise Invalid(errors)
     reveal_queries.end(session, handoff.id, now, person_id=person_id)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from referral_dir.domain.needs import DATA
+from referral_dir.domain.saying import say
 
 SHORTEST: Final = 15
 LONGEST: Final = 1000
@@ -30,16 +31,16 @@ def problem(password: str, about: Iterable[str] = ()) -> str | None:
     """What is wrong with it and what to do; None where nothing is. `about`: the person's name, address and so on."""
     password = normal(password)
     if len(password) < SHORTEST:
-        return f"at least {SHORTEST} characters: a few words in a row are good"
+        return say("at least %(number)s characters: a few words in a row are good", number=SHORTEST)
     if len(password) > LONGEST:
-        return f"at most {LONGEST} characters"
+        return say("at most %(number)s characters", number=LONGEST)
     text = "".join(password.casefold().split())
     if password == DEMO_PASSWORD or _is_common(text) or _is_common(text.translate(_LOOKALIKES)):
-        return "this is one of the passwords that are tried first: take a few words that do not belong together"
+        return say("this is one of the passwords that are tried first: take a few words that do not belong together")
     if _is_series(text):
-        return "this repeats or counts: take a few words that do not belong together"
+        return say("this repeats or counts: take a few words that do not belong together")
     if _beside(text, [*about, *SERVICE]) < OWN_BESIDE:
-        return "this is mostly a name that others know: take a few words that have nothing to do with you"
+        return say("this is mostly a name that others know: take a few words that have nothing to do with you")
     return None
 
 

@@ -1,49 +1,47 @@
-// What a page may ask of the script by attributes. Every page works without it.
-//   data-exit               link or form: leave at once; so does Shift three times
-//   data-needs-script       hidden until script runs; so are data-copy, -print, -speak, -position
-//   data-filter="#list"     input: shows only the tiles, items or rows in the list that hold its words
-//   data-confirm="Sure?"    form: asks before it is sent
-//   data-poll="/version"    hidden link: asks every data-every seconds (30) whether the text there is still data-version;
-//                           if not, reloads where nothing was typed, else shows the link
-//   data-undo="20"          goes away after so many seconds
-//   data-speak="#text"      button: the device reads the text aloud in its own language; again stops it
-//   data-position           button: the device's place, once, into the form's lat and lon, or its near; data-fail if not
-//   data-copy="#text"       button: copies it, then says data-done
-//   data-print              button: prints
-//   data-remember="name"    details: open or closed until the window is closed; never a name that tells of a case
+// What a page may ask of this script by attributes; it works without.
+//   data-exit             link, form: leave at once; so does Shift three times
+//   data-needs-script     hidden until script runs; so are data-copy, -print, -speak, -position
+//   data-filter="#list"   input: only tiles, items, rows, cards of the list that hold its words
+//   data-confirm="Sure?"  form: asks before it is sent
+//   data-poll="/version"  hidden link: reads that address every data-every (30) seconds; once it is not data-version,
+//                         reloads where nothing was typed, else shows the link
+//   data-undo="20"        goes away after so many seconds
+//   data-speak="#text"    button: the device reads it aloud; again stops
+//   data-position         button: where the device is, once, into the form's lat and lon, or near; says data-done or data-fail
+//   data-copy="#text"     button: copies it, says data-done
+//   data-print            button
 (function () {
   "use strict";
   var dirty = false, speech = window.speechSynthesis, presses = [];
   function all(selector, each, root) { (root || document).querySelectorAll(selector).forEach(each); }
-  function on(selector, event, act) { all(selector, function (e) { e.addEventListener(event, act.bind(null, e)); }); }
+  function on(selector, event, act) {
+    all(selector, function (e) { e.addEventListener(event, function (event) { act(e, event); }); });
+  }
   function hide() {
     document.title = "";
     document.documentElement.style.display = "none";
   }
+  function shut(but) { all("[data-menu][open]", function (menu) { menu.open = !!but && menu.contains(but); }); }
   // Leaves without a way back by the Back button.
-  function leave(event) {
+  function leave(way, event) {
     if (event) { event.preventDefault(); }
     hide();
     if (speech) { speech.cancel(); }
     var form = document.querySelector("form[data-exit]");
-    // Ends the session on the server, if there is one; goes out even as the page goes away. Where a browser sends no
-    // beacons, the form itself does it.
+    // Ends the session on the server; goes out even as the page goes away. Without beacons the form does it.
     if (form && !(navigator.sendBeacon && navigator.sendBeacon("/leave"))) { form.submit(); return; }
     location.replace("/leave");
   }
-  all("[data-exit]", function (way) {
-    way.addEventListener(way.tagName === "FORM" ? "submit" : "click", leave);
-  });
+  on("a[data-exit]", "click", leave);
+  on("form[data-exit]", "submit", leave);
   document.addEventListener("keydown", function (event) {
-    if (event.key === "Escape") { all("[data-menu][open]", function (menu) { menu.open = false; }); }
+    if (event.key === "Escape") { shut(); }
     if (event.key !== "Shift" || event.repeat) { return; }
     presses = presses.filter(function (at) { return event.timeStamp - at < 2000; });
     presses.push(event.timeStamp);
     if (presses.length >= 3 && document.querySelector("[data-exit]")) { leave(); }
   });
-  document.addEventListener("click", function (event) {
-    all("[data-menu][open]", function (menu) { if (!menu.contains(event.target)) { menu.open = false; } });
-  });
+  document.addEventListener("click", function (event) { shut(event.target); });
   document.addEventListener("input", function (event) { dirty = dirty || !event.target.dataset.filter; });
   // A form is sent once, however often it is tapped; again after a while, for what only brings a file.
   on("form:not([data-exit])", "submit", function (form, event) {
@@ -52,7 +50,7 @@
     setTimeout(function () { delete form.dataset.sent; }, 8000);
   });
   window.addEventListener("pageshow", function (event) {
-    // Shown again from memory after somebody left: the server was not asked, so the mark is looked at here.
+    // From memory after somebody left: the server was not asked, so the mark is looked at here.
     if (event.persisted && /(^|; )(__Host-)?m=1/.test(document.cookie)) { hide(); location.replace("/leave"); return; }
     all("form", function (form) { delete form.dataset.sent; });
   });
@@ -100,11 +98,6 @@
     });
   });
   on("[data-print]", "click", function () { print(); });
-  all("details[data-remember]", function (e) {
-    var name = "open-" + e.dataset.remember, was = sessionStorage.getItem(name);
-    if (was) { e.open = was === "1"; }
-    e.addEventListener("toggle", function () { sessionStorage.setItem(name, e.open ? "1" : "0"); });
-  });
   var summary = document.querySelector(".problem[tabindex]");
   if (summary) { summary.focus(); }
 })();

@@ -36,7 +36,7 @@ ERRORS: Final = (
 )
 RULES: Final = """{resultTypes: ['violations'],
   runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']},
-  rules: {'empty-heading': {enabled: true}, 'page-has-heading-one': {enabled: true}}}"""
+  rules: {'empty-heading': {enabled: true}}}"""
 CONTRAST: Final = "{resultTypes: ['violations'], runOnly: {type: 'rule', values: ['color-contrast']}}"
 WRONG: Final = """async options => {
   for (const details of document.querySelectorAll('main details')) details.open = true;
@@ -48,7 +48,8 @@ WRONG: Final = """async options => {
 SMALL: Final = """() => {
   const small = [];
   for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')) {
-    const target = e.closest('label, .tile, .tasks > li') || e, box = target.getBoundingClientRect(), style = getComputedStyle(target);
+    const target = e.closest('label, .tile, .tasks > li') || e;
+    const box = target.getBoundingClientRect(), style = getComputedStyle(target);
     if (!box.width || style.visibility === 'hidden' || box.right < 0 || e.closest('svg')) continue;
     const around = e.parentElement.textContent.trim(), alone = around === e.textContent.trim();
     if (e.tagName === 'A' && style.display === 'inline' && !alone) continue;
