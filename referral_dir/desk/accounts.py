@@ -276,7 +276,7 @@ def _prove(session: "Session", actor: Actor, password: str, now: datetime, field
 
 
 def _check_person(session: "Session", email: str, name: str, role: str, organization: str) -> None:
-    errors = {}
+    errors: dict[str, str] = {}
     if len(email) > 254 or not _EMAIL.fullmatch(email.strip()):
         errors["email"] = say("write an e-mail address, like name@example.org")
     elif people_queries.person_by_email(session, email) is not None:
