@@ -121,14 +121,15 @@ def suggest_places(prefix: str, limit: int = 8) -> list[Place]:
     return [_place(number) for number in (sorted(own) + sorted(other - own))[:limit]]
 
 
-def nearest_place(latitude: float, longitude: float) -> Place:
-    """The populated place nearest to a point (degrees, WGS 84)."""
+def nearest_place(latitude: float, longitude: float, *, at_least: int = 0) -> Place:
+    """The populated place nearest to a point (degrees, WGS 84), of those with at least so many people."""
     here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
     known = _gazetteer()
     # What is within an angle lies within as many degrees of latitude: most answers are found in a narrow band.
     for reach in (0.5, 5.0, 180.0):
         first, last = np.searchsorted(known.latitudes, (latitude - reach, latitude + reach))
-        nearness = known.vectors[first:last] @ here
+        # Rows are in order of population.
+        nearness = np.where(known.by_latitude[first:last] < _so_large(at_least), known.vectors[first:last] @ here, -2.0)
         best = int(np.argmax(nearness)) if last > first else 0
         if last > first and nearness[best] >= math.cos(math.radians(reach)):
             break
@@ -142,6 +143,12 @@ def places_within(latitude: float, longitude: float, radius_km: float, limit: in
     inside = np.flatnonzero(known.vectors @ here >= math.cos(radius_km / EARTH_RADIUS_KM))
     # The gazetteer's rows are in order of population.
     return [_place(int(number)) for number in np.sort(known.by_latitude[inside])[:limit]]
+
+
+@lru_cache(maxsize=8)
+def _so_large(people: int) -> int:
+    """How many places have at least so many people."""
+    return sum(int(row[7]) >= people for row in _gazetteer().rows)
 
 
 def timezone_at(latitude: float, longitude: float) -> str:
@@ -282,13 +289,3 @@ def _areas() -> dict[tuple[str, str], str]:
 def area_name(text: str, country: str) -> str | None:
     """The first-level area of the country that is called or abbreviated like this ("Florida", "FL"), or None."""
     return _areas().get((country, fold(text)))
-
-
-def towns_within(latitude: float, longitude: float, radius_km: float, limit: int = 40) -> list[Place]:
-    """The largest populated places within a distance of a point (degrees, WGS 84), largest first."""
-    here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
-    known, angle = _gazetteer(), min(radius_km / EARTH_RADIUS_KM, math.pi)
-    band = math.degrees(angle)
-    first, last = np.searchsorted(known.latitudes, (latitude - band, latitude + band))
-    found = known.by_latitude[first:last][known.vectors[first:last] @ here >= math.cos(angle)]
-    return [_place(int(number)) for number in np.sort(found)[:limit]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from referral_dir import geo
-from referral_dir.desk import audit, budgets
+from referral_dir.desk import asked, audit, budgets
 from referral_dir.desk.languages import UnknownLanguage, language_codes
 from referral_dir.desk.words_found import find_words
 from referral_dir.domain import availability, matching
@@ -159,7 +159,7 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     """The whole story of a match, top to bottom.
 
     1. The index catches up. 2. It proposes the best, and the nearest misses. 3. The store gives their rows as they are
-    now. 4. The rules judge and rank them. 5. The act is audited, without its text.
+    now. 4. The rules judge and rank them. 5. The act is audited, without its text, and counted by month.
     `actor` is None for the command line.
     """
     if actor is not None:
@@ -168,14 +168,16 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     indexes.match.refresh(session)
     proposal = indexes.match.propose(need, now, matches=SHOWN, near_misses=NEAR_MISSES)
     rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
-    asked = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
-    ranking = matching.rank(need, asked, [rows[i] for i in proposal.interpreters if i in rows], now)
+    proposed = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
+    ranking = matching.rank(need, proposed, [rows[i] for i in proposal.interpreters if i in rows], now)
     shown, near = (tuple(_measured(need, m) for m in found) for found in (
         ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]))
     total = max(len(ranking.matches), proposal.total - (len(proposal.matches) - len(ranking.matches)))
     phones = candidates.phones_of(session, [m.candidate.service_id for m in (*shown, *near)])
     audit.record(session, actor, "service:find", now, purpose="referral",
                  details={"results": total, "near_misses": len(ranking.near_misses)})
+    if actor is not None:
+        asked.note(session, need, bool(shown), now)
     return MatchAnswer(need, shown, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones)
 
 

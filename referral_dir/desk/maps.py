@@ -217,7 +217,7 @@ def _rings(frame: Frame, shown_km: float, taken: list[Box]) -> tuple[Ring, ...]:
 def _towns(frame: Frame, taken: list[Box]) -> tuple[Town, ...]:
     """The largest towns whose names find room."""
     towns: list[Town] = []
-    for place in geo.towns_within(frame.latitude, frame.longitude, frame.reach_km):
+    for place in geo.places_within(frame.latitude, frame.longitude, frame.reach_km, 40):
         x, y = frame.point(place.latitude, place.longitude)
         width = 6.4 * len(place.name) + 6
         label = _free(frame, [Box(round(x, 1), round(y + dy, 1), width, 14, place.name) for dy in (11, -10)], taken)

@@ -162,6 +162,7 @@ GRANTS: Final[Mapping[str, Grant]] = MappingProxyType({
     "audit:read": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
     "audit:export": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
     "audit:head": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
+    "figures:read": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
     "pattern:read": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
     "pattern:seen": _grant(_OVERSEER, _R.NONE, _S.AUDIT),
     "people:read": _grant(_ADMINISTRATOR, _R.NONE, _S.ACCOUNTS),

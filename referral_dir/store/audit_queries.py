@@ -29,6 +29,9 @@ class AuditFilter:
     subjects: tuple[str, ...] | None = None
     person_id: UUID | None = None
     organization_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    actions: tuple[str, ...] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
@@ -36,6 +39,9 @@ class AuditFilter:
                  (AuditEntry.actor_id, self.person_id), (AuditEntry.organization_id, self.organization_id))
         found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
         found.append(shown(self.hidden))
+        found += [AuditEntry.at >= self.since] if self.since else []
+        found += [AuditEntry.at < self.until] if self.until else []
+        found += [AuditEntry.action.in_(self.actions)] if self.actions is not None else []
         return found if self.subjects is None else [*found, AuditEntry.subject.in_(self.subjects)]
 
 

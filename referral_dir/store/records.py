@@ -5,7 +5,7 @@ a reader that remembers the highest number it saw can then never miss a slower w
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -97,6 +97,23 @@ class Erasure(Base):
     reference_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     rule: Mapped[str] = mapped_column(String(24), primary_key=True)
     at: Mapped[datetime]
+
+
+class AskedCount(Base):
+    """How often a need was asked for in a month, by one trait: `place` or `language`. It only grows.
+
+    Nothing links it to a person, a case or a search, nor one trait to the other: a town, a language and a need together
+    could be one person.
+    """
+
+    __tablename__ = "asked_count"
+    # The first of the month.
+    month: Mapped[date] = mapped_column(primary_key=True)
+    need: Mapped[str] = mapped_column(String(60), primary_key=True)
+    trait: Mapped[str] = mapped_column(String(10), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200), primary_key=True)
+    fitted: Mapped[int] = mapped_column(Integer)
+    unfitted: Mapped[int] = mapped_column(Integer)
 
 
 @dataclass(frozen=True, slots=True)

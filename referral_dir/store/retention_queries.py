@@ -40,7 +40,15 @@ from referral_dir.store.cases import (
 )
 from referral_dir.store.db import Base
 from referral_dir.store.people import CapacityLink, Invitation, LoginSession, PasswordReset, RateCount
-from referral_dir.store.records import AuditEntry, AuditHead, ChangeLog, Erasure, OutboxMessage, UnusualPattern
+from referral_dir.store.records import (
+    AskedCount,
+    AuditEntry,
+    AuditHead,
+    ChangeLog,
+    Erasure,
+    OutboxMessage,
+    UnusualPattern,
+)
 from referral_dir.store.rosters import DutyAway
 from referral_dir.store.threads import HandoffMessage
 
@@ -67,6 +75,7 @@ ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingPr
     "capacity_links": ((CapacityLink, lambda before: CapacityLink.expires < before),),
     "capacity_history": ((CapacityHistory, _followed),),
     "unusual_patterns": ((UnusualPattern, lambda before: UnusualPattern.at < before),),
+    "asked_counts": ((AskedCount, lambda before: AskedCount.month < before.date()),),
     "change_log": ((ChangeLog, lambda before: (ChangeLog.at < before) & (
         ChangeLog.sequence < select(func.max(ChangeLog.sequence)).scalar_subquery())),),
     "erasure_proofs": ((Erasure, lambda before: Erasure.at < before),),
