@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from referral_dir.desk import audit_words
 from referral_dir.desk.spreadsheets import csv_text
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import Said, say
 from referral_dir.store import audit_queries, exclusion_queries, people_queries, records
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 PAGE_SIZE = 50
 EXPORTED = 50_000
 SHORTEST_REFERENCE = 8
+# Who did what nobody did: the system.
+NOBODY = "—"
 
 
 def record(session: "Session", actor: Actor | None, action: str, now: datetime, *, subject: str | None = None,
@@ -44,20 +48,37 @@ class Entry:
     outcome: str
     details: Mapping[str, Any]
 
+    @property
+    def said(self) -> Said:
+        """ "Olga opened a case"."""
+        return audit_words.sentence(self.action, None if self.actor == NOBODY else self.actor)
+
+    @property
+    def about(self) -> Said | None:
+        """ "case 1a2b3c4d", or nothing."""
+        return audit_words.about(self.subject)
+
+    @property
+    def why(self) -> Said | None:
+        """Why it was refused, where it was."""
+        return audit_words.refusal(str(self.details["why"])) if self.details.get("why") else None
+
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """A page of the trail, newest first. `older` is the number to pass as `before` for the next page."""
+    """A page of the trail, newest first. `older` and `newer` are the numbers to pass as `before` and `after` for the
+    pages beside it, where there are any."""
 
     entries: tuple[Entry, ...]
     older: int | None
+    newer: int | None
     total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an overseer asks the trail for: a kind of act, an outcome, a case by its reference, or another subject as
-    an entry names it, a person, an organization."""
+    an entry names it, a person, an organization, and the first and last day (UTC)."""
 
     action: str | None = None
     outcome: str | None = None
@@ -65,15 +86,20 @@ class Wanted:
     subject: str | None = None
     person_id: UUID | None = None
     organization_id: UUID | None = None
+    since: date | None = None
+    until: date | None = None
 
 
-def trail(session: "Session", actor: Actor, now: datetime, wanted: Wanted, *, before: int | None = None) -> Trail:
+def trail(session: "Session", actor: Actor, now: datetime, wanted: Wanted, *, before: int | None = None,
+          after: int | None = None) -> Trail:
     """The trail, filtered. Reading it is itself audited. Raises Invalid where no case has the reference."""
     require(actor, "audit:read")
-    rows, total = audit_queries.audit_page(session, _filter(session, actor, wanted), before=before, limit=PAGE_SIZE + 1)
+    chosen = _filter(session, actor, wanted)
+    rows, total = audit_queries.audit_page(session, chosen, before=before, after=after, limit=PAGE_SIZE)
+    older, newer = audit_queries.beyond(session, chosen, rows[-1][0].sequence, rows[0][0].sequence) if rows else (
+        None, None)
     _note(session, actor, "audit:read", now, wanted)
-    return Trail(tuple(map(_entry, rows[:PAGE_SIZE])), rows[PAGE_SIZE - 1][0].sequence if len(rows) > PAGE_SIZE
-                 else None, total)
+    return Trail(tuple(map(_entry, rows)), older, newer, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +114,17 @@ class Access:
     first: datetime
     last: datetime
 
+    @property
+    def said(self) -> Said:
+        """ "Olga opened a case"."""
+        return audit_words.sentence(self.action, None if self.actor == NOBODY else self.actor)
+
 
 def access(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> list[Access]:
     """Who did what how often, most often first: of one case, person or organization, or of all."""
     require(actor, "audit:read")
     _note(session, actor, "audit:read", now, wanted)
-    return [Access(person or "—", organization or "—", *rest)
+    return [Access(person or NOBODY, organization or NOBODY, *rest)
             for person, organization, *rest in audit_queries.access_counts(session, _filter(session, actor, wanted))]
 
 
@@ -102,7 +133,8 @@ def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> s
     require(actor, "audit:export")
     rows, total = audit_queries.audit_page(session, _filter(session, actor, wanted), before=None, limit=EXPORTED)
     if total > EXPORTED:
-        raise Invalid({"case": f"{total} entries are more than {EXPORTED}: choose fewer"})
+        raise Invalid({"case": say("%(total)s entries are more than %(most)s: choose fewer", total=total,
+                                   most=EXPORTED)})
     _note(session, actor, "audit:export", now, wanted)
     header = ("number", "at", "person", "organization", "action", "subject", "purpose", "outcome", "details", "hash")
     return csv_text(header, (
@@ -117,21 +149,29 @@ def _filter(session: "Session", actor: Actor, wanted: Wanted) -> audit_queries.A
         reference = wanted.case.replace("-", "").replace(" ", "").upper()
         subjects = audit_queries.subjects_of_case(session, reference) if len(reference) >= SHORTEST_REFERENCE else ()
         if not subjects or not hidden.isdisjoint(subjects):
-            raise Invalid({"case": "no case has this reference: write at least its first eight letters and digits"})
-    return audit_queries.AuditFilter(hidden, wanted.action, wanted.outcome, subjects, wanted.person_id,
-                                     wanted.organization_id)
+            raise Invalid({"case": say(
+                "no case has this reference: write at least its first eight letters and digits")})
+    if wanted.since and wanted.until and wanted.until < wanted.since:
+        raise Invalid({"until": say("the last day is before the first one")})
+    return audit_queries.AuditFilter(
+        hidden, wanted.action, wanted.outcome, subjects, wanted.person_id, wanted.organization_id,
+        _begin(wanted.since), _begin(wanted.until + timedelta(days=1)) if wanted.until else None)
+
+
+def _begin(day: date | None) -> datetime | None:
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def _note(session: "Session", actor: Actor, action: str, now: datetime, wanted: Wanted) -> None:
     """What was looked for: kinds and ids, never what was typed."""
     record(session, actor, action, now, purpose="oversight", details={
-        "by": sorted(field for field in ("action", "outcome", "case", "subject", "person_id", "organization_id")
-                     if getattr(wanted, field))})
+        "by": sorted(field for field in ("action", "outcome", "case", "subject", "person_id", "organization_id",
+                                         "since", "until") if getattr(wanted, field))})
 
 
 def _entry(row: audit_queries.AuditRow) -> Entry:
     entry, person, organization = row
-    return Entry(entry.sequence, entry.at, person or "—", organization or "—", entry.action, entry.subject,
+    return Entry(entry.sequence, entry.at, person or NOBODY, organization or NOBODY, entry.action, entry.subject,
                  entry.purpose, entry.outcome, entry.details)
 
 
@@ -155,4 +195,4 @@ def choices(session: "Session", actor: Actor) -> Choices:
     rows = people_queries.everyone(session)
     organizations = {person.organization_id: name for person, name in rows}
     return Choices([(person.id, f"{person.name}, {name}") for person, name in rows], list(organizations.items()),
-                   [(kind, kind) for kind in kinds(session, actor)])
+                   [(kind, audit_words.act(kind)) for kind in kinds(session, actor)])

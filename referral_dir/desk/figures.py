@@ -24,7 +24,7 @@ from referral_dir.domain.disclosure import (
     together,
 )
 from referral_dir.domain.errors import Invalid
-from referral_dir.domain.saying import Said, say
+from referral_dir.domain.saying import Said, say, say_many
 from referral_dir.domain.vocabulary import HandoffAction as Act
 from referral_dir.store import audit_queries, exclusion_queries
 from referral_dir.store import figures as queries
@@ -123,6 +123,16 @@ def shown(table: Protected[str]) -> list[tuple[str, int | Kept]]:
     rows = sorted(table.cells.items(), key=lambda row: (isinstance(row[1], Kept), -row[1] if isinstance(row[1], int)
                                                         else 0, row[0]))
     return rows[:SHOWN]
+
+
+def span_text(span: timedelta) -> Said:
+    """ "40 minutes", "5 hours", "3 days"."""
+    minutes = round(span.total_seconds() / 60)
+    if minutes < 90:
+        return say_many("%(number)s minute", "%(number)s minutes", minutes)
+    hours = round(minutes / 60)
+    return say_many("%(number)s hour", "%(number)s hours", hours) if hours < 48 else say_many(
+        "%(number)s day", "%(number)s days", round(hours / 24))
 
 
 def _steps(moves: Iterable[Any], begin: datetime) -> tuple[Taken, ...]:

@@ -45,16 +45,28 @@ class AuditFilter:
         return found if self.subjects is None else [*found, AuditEntry.subject.in_(self.subjects)]
 
 
-def audit_page(session: Session, wanted: AuditFilter, *, before: int | None,
-               limit: int) -> tuple[Sequence[AuditRow], int]:
-    """Entries newest first, each with the actor's and organization's name, and how many there are in all."""
+def audit_page(session: Session, wanted: AuditFilter, *, before: int | None, limit: int,
+               after: int | None = None) -> tuple[Sequence[AuditRow], int]:
+    """Entries newest first, each with the actor's and organization's name, and how many there are in all: the newest,
+    those before an entry, or those next after it."""
     conditions = wanted.conditions()
     total = session.scalar(select(func.count()).select_from(AuditEntry).where(*conditions)) or 0
-    if before:
-        conditions.append(AuditEntry.sequence < before)
+    conditions += [AuditEntry.sequence < before] if before else []
+    conditions += [AuditEntry.sequence > after] if after else []
     query = _named(select(AuditEntry, Person.name, Organization.name)).where(*conditions)
-    rows = session.execute(query.order_by(AuditEntry.sequence.desc()).limit(limit))
-    return [(entry, person, organization) for entry, person, organization in rows], total
+    order = AuditEntry.sequence.asc() if after else AuditEntry.sequence.desc()
+    rows = [(entry, person, organization)
+            for entry, person, organization in session.execute(query.order_by(order).limit(limit))]
+    return rows[::-1] if after else rows, total
+
+
+def beyond(session: Session, wanted: AuditFilter, first: int, last: int) -> tuple[int | None, int | None]:
+    """The first entry's number where there are older ones, the last one's where there are newer ones."""
+    def there(condition: ColumnElement[bool]) -> bool:
+        query = select(AuditEntry.sequence).where(*wanted.conditions(), condition).limit(1)
+        return session.scalar(query) is not None
+
+    return (first if there(AuditEntry.sequence < first) else None, last if there(AuditEntry.sequence > last) else None)
 
 
 def access_counts(session: Session, wanted: AuditFilter) -> Sequence[Any]:

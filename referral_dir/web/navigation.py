@@ -52,6 +52,7 @@ NAVIGATION: Final[Mapping[Role, tuple[Line, ...]]] = MappingProxyType({
     ),
     Role.OVERSEER: (
         _line("oversight.trail", say("Audit trail")),
+        _line("oversight.figures", say("Figures")),
         _line("oversight.unusual", say("Unusual")),
         _line("oversight.verify", say("Verify")),
     ),

@@ -1,16 +1,22 @@
-"""The overseer: what was done and refused, by whom, what was unusual; and whether anyone rewrote it."""
+"""The overseer: what was done and refused, by whom, what was unusual; whether anyone rewrote it; and the figures."""
 
+from datetime import date
 from uuid import UUID
 
+from babel.dates import format_date
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from referral_dir.desk import audit, audit_heads, budgets
+from referral_dir.desk import audit, audit_heads, audit_words, budgets
+from referral_dir.desk import figures as numbers
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.db import reading
 from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web.languages import ui_language
 
 blueprint = Blueprint("oversight", __name__, url_prefix="/oversight")
 GUARD = frozenset({Role.OVERSEER})
@@ -26,13 +32,14 @@ def trail() -> ResponseReturnValue:
     with writing() as session:
         try:
             wanted = _wanted(audit.kinds(session, actor()))
-            found = audit.trail(session, actor(), now(), wanted, before=request.form.get("before", type=int))
+            found = audit.trail(session, actor(), now(), wanted, before=request.form.get("before", type=int),
+                                after=request.form.get("after", type=int))
         except Invalid as error:
             errors, wanted = error.errors, audit.Wanted()
-            found = audit.Trail((), None, 0)
+            found = audit.Trail((), None, None, 0)
         access = audit.access(session, actor(), now(), wanted) if _asks(wanted) and not errors else []
         return render_template("oversight/trail.html", trail=found, access=access, form=request.form, errors=errors,
-                               choices=audit.choices(session, actor())), 422 if errors else 200
+                               choices=audit.choices(session, actor()), about=audit_words.about), 422 if errors else 200
 
 
 def _asks(wanted: audit.Wanted) -> bool:
@@ -40,11 +47,24 @@ def _asks(wanted: audit.Wanted) -> bool:
 
 
 def _wanted(kinds: list[str]) -> audit.Wanted:
-    form = request.form
+    form, errors = request.form, dict[str, str]()
     person, organization = (next(iter(forms.uuids([form.get(name, "")])), None) for name in ("person", "organization"))
     kind, outcome = form.get("action", ""), form.get("outcome", "")
+    since, until = (_day(name, errors) for name in ("since", "until"))
+    if errors:
+        raise Invalid(errors)
     return audit.Wanted(kind if kind in kinds else None, outcome if outcome in OUTCOMES else None,
-                        form.get("case", "").strip() or None, form.get("subject") or None, person, organization)
+                        form.get("case", "").strip() or None, form.get("subject") or None, person, organization,
+                        since, until)
+
+
+def _day(name: str, errors: dict[str, str]) -> date | None:
+    text = request.form.get(name, "").strip()
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        errors[name] = say("a day, like 2026-12-31")
+        return None
 
 
 @blueprint.post("/export")
@@ -54,8 +74,43 @@ def export() -> ResponseReturnValue:
     with writing() as session:
         budgets.spend(session, actor(), "audit:export", now())
         text = audit.export(session, actor(), now(), _wanted(audit.kinds(session, actor())))
-    return Response(text, mimetype="text/csv",
-                    headers={"Content-Disposition": f'attachment; filename="audit-{now():%Y-%m-%d}.csv"'})
+    return _file(text, f"audit-{now():%Y-%m-%d}.csv")
+
+
+def _file(text: str, name: str, kind: str = "text/csv") -> Response:
+    return Response(text, mimetype=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@blueprint.get("/figures")
+@action("figures:read")
+def figures() -> ResponseReturnValue:
+    """How long steps take, why requests are declined, what is missing where: a month at a time."""
+    try:
+        with writing() as session:
+            found = numbers.figures(session, actor(), now(), request.args.get("month", ""))
+    except Invalid as error:
+        with writing() as session:
+            return _figures(numbers.figures(session, actor(), now()), error.errors), 422
+    return _figures(found, {})
+
+
+def _figures(found: numbers.Figures, errors: dict[str, str]) -> str:
+    months = {f"{month:%Y-%m}": format_date(month, "MMMM y", locale=ui_language()) for month in found.months}
+    return render_template("oversight/figures.html", found=found, errors=errors, months=months,
+                           chosen=f"{found.month:%Y-%m}", shown=numbers.shown, span=numbers.span_text)
+
+
+@blueprint.get("/figures.csv")
+@action("figures:read")
+def figures_file() -> ResponseReturnValue:
+    """The same, to be taken along; as protected as on the page."""
+    month = request.args.get("month", "")
+    try:
+        with writing() as session:
+            text = numbers.as_file(session, actor(), now(), month)
+    except Invalid:
+        return redirect(url_for("oversight.figures"))
+    return _file(text, f"figures-{month or 'last-month'}.csv")
 
 
 @blueprint.get("/unusual")
@@ -73,7 +128,7 @@ def pattern_seen(pattern_id: UUID) -> ResponseReturnValue:
     """Looked into."""
     with writing() as session:
         budgets.seen(session, actor(), pattern_id, now())
-    flash("Noted as looked into.")
+    flash(_("Noted as looked into."))
     return redirect(url_for("oversight.unusual"))
 
 
@@ -103,5 +158,4 @@ def head() -> ResponseReturnValue:
     """The chain's end, signed, as a file to keep elsewhere."""
     with writing() as session:
         signed = audit_heads.take_head(session, audit_heads.signing_key(edge().settings.audit_key), now(), actor())
-    return Response(signed.to_json(), mimetype="application/json", headers={
-        "Content-Disposition": f'attachment; filename="audit-head-{signed.head.sequence}.json"'})
+    return _file(signed.to_json(), f"audit-head-{signed.head.sequence}.json", "application/json")
