@@ -87,6 +87,7 @@ def load_demo(store: Store) -> None:
     # A provider's account names its organization before the directory brings it in: they are one.
     with transaction(store) as session:
         people_queries.join_organizations_of_one_name(session, "demo")
+        demo.add_demo_figures(session, _now())
 
 
 @main.command("import")

@@ -20,4 +20,4 @@ def note(session: "Session", need: Need, fitted: bool, now: datetime) -> None:
     rows = {(code, "place", geo.place_label(town)) for code in need.needs}
     rows |= {(code, "language", language) for code in need.needs for language in need.languages or ("",)}
     if rows:
-        figures.count_asked(session, now.date().replace(day=1), rows, fitted=fitted)
+        figures.count_asked(session, now.date().replace(day=1), rows, fitted=int(fitted), unfitted=int(not fitted))

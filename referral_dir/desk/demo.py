@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from referral_dir.desk.accounts import add_person
 from referral_dir.domain.passwords import DEMO_PASSWORD as DEMO_PASSWORD
 from referral_dir.domain.vocabulary import Role
-from referral_dir.store import people_queries
+from referral_dir.store import figures, people_queries
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -46,3 +46,21 @@ def add_demo_accounts(session: "Session", now: datetime) -> int:
             person.may_break_glass = account.role is Role.OFFICER
             added += 1
     return added
+
+
+# What was asked for in the month before, invented: need, language, place, how often something fitted, how often not.
+_ASKED: Final = (
+    ("shelter.safe_house", "ht", "Miami, Florida, United States", 31, 14),
+    ("shelter.safe_house", "es", "Hialeah, Florida, United States", 18, 9),
+    ("interpretation", "ti", "Miami, Florida, United States", 2, 17),
+    ("interpretation", "ar", "Fort Lauderdale, Florida, United States", 6, 6),
+    ("legal.immigration", "es", "Key West, Florida, United States", 4, 11),
+    ("medical.emergency", "uk", "Homestead, Florida, United States", 9, 2))
+
+
+def add_demo_figures(session: "Session", now: datetime) -> None:
+    """Counts of last month, so that an overseer's figures show something."""
+    month = (now.date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    for need, language, place, fitted, unfitted in _ASKED:
+        rows = [(need, "language", language), (need, "place", place)]
+        figures.count_asked(session, month, rows, fitted=fitted, unfitted=unfitted)

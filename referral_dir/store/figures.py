@@ -15,12 +15,13 @@ from referral_dir.store.exclusion_queries import visible
 from referral_dir.store.records import AskedCount
 
 
-def count_asked(session: Session, month: date, rows: Collection[tuple[str, str, str]], *, fitted: bool) -> None:
-    """Count (need, trait, value) once more each: in one order, so that no two searches wait for each other's rows."""
+def count_asked(session: Session, month: date, rows: Collection[tuple[str, str, str]], *, fitted: int,
+                unfitted: int) -> None:
+    """Count (need, trait, value) so often more each: in one order, so that no two searches wait for each other."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     query = insert(AskedCount).values([
-        {"month": month, "need": need, "trait": trait, "value": value, "fitted": int(fitted),
-         "unfitted": int(not fitted)} for need, trait, value in sorted(rows)])
+        {"month": month, "need": need, "trait": trait, "value": value, "fitted": fitted,
+         "unfitted": unfitted} for need, trait, value in sorted(rows)])
     session.execute(query.on_conflict_do_update(index_elements=["month", "need", "trait", "value"], set_={
         "fitted": AskedCount.fitted + query.excluded.fitted,
         "unfitted": AskedCount.unfitted + query.excluded.unfitted}))

@@ -61,7 +61,11 @@ def stacked(rows: Sequence[tuple[object, Sequence[float | None], object]], *, rt
     rects, texts = [], []
     for row, (name, numbers, written) in enumerate(rows):
         top, along = row * ROW, 0.0
-        texts += [Text(_mirrored(0, rtl), top + 16, name), Text(_mirrored(WIDTH, rtl), top + 16, written, "end")]
+        # Words in place of a number stand where the bar would be: beside a long name there is no room.
+        missing = all(number is None for number in numbers)
+        texts += [Text(_mirrored(0, rtl), top + 16, name),
+                  Text(_mirrored(0, rtl), top + 34, written) if missing else
+                  Text(_mirrored(WIDTH, rtl), top + 16, written, "end")]
         for series, number in enumerate(numbers, 1):
             length = round((number or 0) / most * WIDTH, 1)
             if length:

@@ -1,5 +1,6 @@
 """The overseer's pages, and the purpose for which a colleague's case is opened."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -79,3 +80,40 @@ def test_a_colleague_says_first_what_the_case_is_opened_for(
     assert browser.post(f"{path}/open", purpose="").status_code == 422
     assert browser.post(f"{path}/open", purpose="handover").status_code == 302
     assert "Invented Person" in browser.get(path).text
+
+
+def test_the_trail_is_paged_both_ways_and_keeps_what_was_asked(
+        world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    from referral_dir.desk import audit
+
+    monkeypatch.setattr(audit, "PAGE_SIZE", 3)
+    vera = sign_in(world.cast.vera)
+
+    def numbers(text: str) -> list[int]:
+        return [int(n) for n in re.findall(r'class="number">(\d+)</td>', text.partition("<tbody>")[2])]
+
+    first = vera.post("/oversight/", outcome="done")
+    top = numbers(first.text)
+    assert len(top) == 3
+    assert 'name="after"' in vera.post("/oversight/", outcome="done", before=top[-1]).text
+    second = numbers(vera.post("/oversight/", outcome="done", before=top[-1]).text)
+    assert second[0] == top[-1] - 1
+    assert numbers(vera.post("/oversight/", outcome="done", after=second[0]).text) == top
+    assert '<option value="done" selected>' in first.text
+    wrong = vera.post("/oversight/", since="yesterday")
+    assert wrong.status_code == 422
+    assert 'value="yesterday"' in wrong.text
+    assert vera.post("/oversight/", since="2026-12-31", until="2026-01-01").status_code == 422
+    assert numbers(vera.post("/oversight/", until="2020-01-01").text) == []
+
+
+def test_figures_are_an_overseers_and_can_be_taken_along(world: World, sign_in: SignIn) -> None:
+    assert sign_in(world.cast.olga).get("/oversight/figures").status_code == 403
+    vera = sign_in(world.cast.vera)
+    page = vera.get("/oversight/figures")
+    assert "How long steps take" in page.text
+    file = vera.get("/oversight/figures.csv")
+    assert file.mimetype == "text/csv"
+    assert '"steps","answer"' in file.text
+    assert vera.get("/oversight/figures?month=1999-01").status_code == 422
+    assert vera.get("/oversight/figures.csv?month=1999-01").status_code == 302
