@@ -1,5 +1,6 @@
 """Quick start: several cases at once, with the place, the needs and how soon filled in once for all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from referral_dir.domain.matching import Match
 from referral_dir.domain.people_list import Line
 from referral_dir.domain.saying import say
 from referral_dir.domain.task_list import Turn
+from referral_dir.domain.vocabulary import Priority
 from referral_dir.store import case_queries
 from referral_dir.store.cases import Case
 
@@ -86,16 +88,24 @@ def overview(session: "Session", indexes: Indexes, actor: Actor, batch_id: UUID,
     if not mine:
         raise NotFound(say("no such cases"))
     lines = [line for line in tasks.waiting(session, actor, now) if line.case.id in mine]
-    lines.sort(key=lambda line: (line.outlook.turn is not Turn.OURS, -line.case.household))
-    left: dict[UUID, int] = {}
-    offered: dict[UUID, Match | None] = {}
-    for line in lines:
-        wants = line.outlook.turn is Turn.OURS and not line.services
-        offered[line.case.id] = _best(session, indexes, actor, line.case, left, now) if wants else None
-    return [Offer(line, offered[line.case.id]) for line in lines]
+    lines.sort(key=lambda line: (line.outlook.turn is not Turn.OURS,
+                                 list(Priority).index(Priority(line.case.priority)), -line.case.household))
+    claimed = _claimed(session, actor, {line.case.id: line.case.household for line in lines})
+    return [Offer(line, _best(session, indexes, actor, line.case, claimed, now)
+                  if line.outlook.turn is Turn.OURS and not line.services else None) for line in lines]
 
 
-def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, left: dict[UUID, int],
+def _claimed(session: "Session", actor: Actor, households: Mapping[UUID, int]) -> dict[UUID, list[int]]:
+    """By service, the groups of these cases that were chosen or asked for there and have no place set aside yet."""
+    found: dict[UUID, list[int]] = {}
+    for handoff in case_queries.handoffs_from(session, actor):
+        if handoff.case_id in households and handoff.ended is None \
+                and case_queries.live_hold(session, handoff.id) is None:
+            found.setdefault(handoff.service_id, []).append(households[handoff.case_id])
+    return found
+
+
+def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, claimed: dict[UUID, list[int]],
           now: datetime) -> Match | None:
     """The best service that still has room for the group after what was proposed before; its places are counted."""
     need = cases.need_of(session, case)
@@ -110,10 +120,10 @@ def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, left: 
             continue
         if candidate.capacity is None:
             return match
-        free = left.get(candidate.service_id, candidate.capacity.available)
-        wanted = availability.places_needed(candidate.capacity.unit, case.household)
-        if wanted <= free:
-            left[candidate.service_id] = free - wanted
+        groups = [*claimed.get(candidate.service_id, ()), case.household]
+        unit = candidate.capacity.unit
+        if sum(availability.places_needed(unit, group) for group in groups) <= candidate.capacity.available:
+            claimed[candidate.service_id] = groups
             return match
     return None
 

@@ -63,6 +63,12 @@ ACTS = {
     "address:read": say("reading hidden addresses"), "case:own_copy": say("making copies of a person's data"),
     "case:break_glass": say("breaking glass"), "audit:export": say("exporting the audit trail"),
 }
+# What a step of a handoff is called once it was done.
+DONE = {
+    "request": say("Asked"), "accept": say("Accepted"), "reject": say("Declined"), "hold": say("Put on hold"),
+    "start": say("The person has arrived"), "complete": say("Completed"), "fail": say("It did not work out"),
+    "cancel": say("Cancelled"), "expire": say("Nobody answered in time"),
+}
 CLOSING_SOON = timedelta(hours=1)
 
 
@@ -70,6 +76,11 @@ def word(code: object) -> str:
     """What a person reads for a code."""
     text = str(code)
     return WORDS.get(text, text.replace("_", " "))
+
+
+def done_word(action: object) -> str:
+    """What a person reads for a step that was done."""
+    return DONE.get(str(action)) or word(action)
 
 
 def opening_text(found: Opening) -> str:
@@ -166,7 +177,7 @@ def vital_reviews() -> list[break_glass.Report]:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.filters.update(word=word, counted=count_text, spoken=spoken, clock=clock)
+    app.jinja_env.filters.update(word=word, done=done_word, counted=count_text, spoken=spoken, clock=clock)
     app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
                                  safe_link=safe_link, phone_link=phone_link)

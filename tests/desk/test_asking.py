@@ -150,13 +150,18 @@ def test_several_cases_open_together_and_no_place_is_proposed_twice(store: Store
     with transaction(store) as session:
         batch = raid.open_all(session, cast.olga, "2 women\n2 men, French\n1 girl 15, emergency", shared, NOW)
         offers = raid.overview(session, indexes, cast.olga, batch, NOW)
-        for stranger in (cast.omar,):
-            with pytest.raises(NotFound):
-                raid.overview(session, indexes, stranger, batch, NOW)
+        with pytest.raises(NotFound):
+            raid.overview(session, indexes, cast.omar, batch, NOW)
     proposed = [(offer.waiting.case.household, offer.match is not None) for offer in offers]
     assert sorted(proposed) == [(1, True), (2, False), (2, True)], "three beds: for two and for one"
     assert {tuple(offer.waiting.case.languages) for offer in offers} == {("ht",), ("fr",)}
     assert people.free_beds(store, cast) == 3, "a proposal takes nothing"
+    without = next(offer.waiting.case.id for offer in offers if offer.match is None)
+    with transaction(store) as session:
+        handoffs.choose(session, cast.olga, without, cast.shelter, NOW)
+        offers = raid.overview(session, indexes, cast.olga, batch, NOW)
+    assert [(o.waiting.case.priority, o.waiting.case.household, o.match is not None) for o in offers] == [
+        ("emergency", 1, True), ("urgent", 2, False), ("urgent", 2, False)], "what was chosen counts as taken"
 
 
 def test_whom_to_ask_next_leaves_out_who_said_no(store: Store, tmp_path: Path) -> None:
