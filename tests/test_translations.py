@@ -58,7 +58,8 @@ def test_a_machines_translation_says_so_until_somebody_has_read_it(language: str
 # Templates: what stands outside of {{ }} and {% %} is seen as it is, so no word may stand there.
 SPOKEN = ("placeholder", "title", "aria-label", "alt", "label", "data-confirm")
 UNTRANSLATED = frozenset({"km", "UTC", "CSV", "JSON", "XLSX", "HSDS"})
-JINJA = re.compile(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# The block `typed` holds the id of the page's form.
+JINJA = re.compile(r"\{% block typed %\}[^{]*\{% endblock %\}|\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 LITERAL_IN_JINJA = re.compile(r"""\{\{-?\s*(?:"([^"]+)"|'([^']+)')\s*-?\}\}""")
 
 

@@ -10,6 +10,7 @@ from referral_dir.desk import audit, limits
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.budgets import BUDGETS, HOUR, MANY_REFUSALS
 from referral_dir.domain.errors import NotFound, TooOften
+from referral_dir.domain.saying import say
 from referral_dir.store import audit_queries
 from referral_dir.store.db import Store, transaction
 from referral_dir.store.records import UnusualPattern
@@ -28,7 +29,8 @@ def spend(session: "Session", actor: Actor | None, action: str, now: datetime) -
     budget = BUDGETS[action]
     used = limits.count(session, f"budget:{action}", str(actor.person_id), now, window=HOUR)
     if used > budget.limit:
-        raise TooOften("you have asked for this very often within an hour: wait, or call a helpline meanwhile")
+        raise TooOften(say(
+            "you have asked for this very often within an hour: wait, or call a helpline meanwhile"))
     if used >= budget.notice:
         note(session, actor.person_id, f"often:{action}", now, times=used)
 
@@ -77,6 +79,6 @@ def seen(session: "Session", actor: Actor, pattern_id: UUID, now: datetime) -> N
     require(actor, "pattern:seen")
     row = audit_queries.pattern(session, pattern_id, not_of=actor.person_id)
     if row is None:
-        raise NotFound("no such pattern")
+        raise NotFound(say("no such pattern"))
     row.seen, row.seen_by_id = now, actor.person_id
     audit.record(session, actor, "pattern:seen", now, subject=f"pattern:{row.id}")

@@ -154,7 +154,7 @@ def relay_withdrawal(session: "Session", actor: Actor, handoff_id: UUID, said: W
     require(actor, "consent:relay")
     handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None or handoff.consent_id is None:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     record.check_withdrawal(said)
     row = case_queries.lock_consent(session, handoff.consent_id)
     fresh = case_queries.lock_handoff(session, handoff.id)

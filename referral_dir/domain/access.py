@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from referral_dir.domain.errors import Forbidden
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 
 
@@ -192,7 +193,7 @@ def allowed(role: Role | None, action: str) -> bool:
 def require(actor: Actor, action: str) -> None:
     """Raise Forbidden unless the actor's role may do the action."""
     if not allowed(actor.role, action):
-        raise Forbidden(f"the role {actor.role} may not do {action}")
+        raise Forbidden(say("the role %(role)s may not do %(action)s", role=actor.role, action=action))
 
 
 def as_markdown() -> Iterator[str]:
