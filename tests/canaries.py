@@ -22,6 +22,8 @@ PERSON: Final = {"name": "Perpetua Nightshade", "date_of_birth": "1987-03-19", "
 CONTACT: Final = "ring twice at Mallowmarsh then hang up"
 # Why glass was broken: for a supervisor of the case's own organization, and nobody else.
 EXPLANATION: Final = "slumped beside the Umberwick turnstile"
+# What one side wrote to the other about the person.
+TOLD: Final = "her sister sings at the Pomegranate Lantern"
 MEETING: Final = "the ochre bench by Tolliver fountain"
 # What may be found everywhere: it proves that the search sees anything at all.
 OPEN: Final = "Lanternlight Refuge"

@@ -24,7 +24,7 @@ from werkzeug.routing.converters import AnyConverter
 
 import config
 from referral_dir import cli, create_app
-from referral_dir.desk import break_glass, cases, find, handoffs, notify, reveals
+from referral_dir.desk import break_glass, cases, find, handoffs, notify, reveals, threads
 from referral_dir.domain.break_glass import Claim
 from referral_dir.index import feed
 from referral_dir.interop.importing import import_directory
@@ -182,6 +182,7 @@ def check(where: str, data: bytes, words: Mapping[str, str]) -> None:
 def check_everything(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Nobody but who may see a canary gets it, on any page; and it is in no file."""
     everything = {**c.HOUSE, "contact words": c.CONTACT, "meeting": c.MEETING, "explanation": c.EXPLANATION,
+                  "told": c.TOLD,
                   **{f"person {k}": v for k, v in c.PERSON.items()}}
     seen = 0
     for who in EVERYONE:
@@ -243,6 +244,8 @@ def letters(world: World) -> bytes:
 def accept(world: World) -> None:
     with transaction(world.store) as session:
         handoffs.accept(session, world.cast.petra, world.handoff, people.NOW, meeting_point=c.MEETING)
+        for actor in (world.cast.olga, world.cast.petra):
+            threads.write(session, actor, world.handoff, c.TOLD, people.NOW)
 
 
 def test_a_shelter_that_is_imported_hidden_leaves_no_canary_anywhere(

@@ -29,7 +29,7 @@ def of_handoff(session: "Session", actor: Actor, handoff_id: UUID, language: str
     require(actor, "calendar:read")
     found = _event(session, actor, handoff_id, language, now)
     if found is None:
-        raise NotFound("no time is agreed")
+        raise NotFound(say("no time is agreed"))
     return _written(session, actor, [found], now, f"handoff:{handoff_id}")
 
 

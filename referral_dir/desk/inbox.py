@@ -14,8 +14,10 @@ from uuid import UUID
 from referral_dir.desk import audit, grounds, threads
 from referral_dir.desk.cases import summary
 from referral_dir.domain.access import Actor, require
+from referral_dir.domain.errors import NotFound
 from referral_dir.domain.handoff import ENDED
 from referral_dir.domain.reference import short
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffState, Party, Priority
 from referral_dir.store import case_queries
 from referral_dir.store import threads as queries
@@ -77,6 +79,15 @@ def version(session: "Session", actor: Actor) -> str:
     """Changes when something in the inbox does, and says nothing of what. An open page asks for it: not audited."""
     require(actor, "handoff:receive")
     return _digest(session, case_queries.handoffs_to(session, actor))
+
+
+def version_of(session: "Session", actor: Actor, handoff_id: UUID) -> str:
+    """The same of one request, for the page that shows it. Raises NotFound."""
+    require(actor, "handoff:receive")
+    handoff = case_queries.handoff_of_recipient(session, handoff_id, actor)
+    if handoff is None:
+        raise NotFound(say("no such handoff"))
+    return _digest(session, [handoff])
 
 
 def _digest(session: "Session", handoffs: Sequence[Handoff]) -> str:

@@ -73,7 +73,7 @@ def remove_shift(session: "Session", actor: Actor, shift_id: UUID | None, now: d
     """These hours are no longer kept. Raises NotFound."""
     require(actor, "roster:change")
     if shift_id is None or not rosters.remove_shift(session, actor.organization_id, shift_id):
-        raise NotFound("no such hours")
+        raise NotFound(say("no such hours"))
     audit.record(session, actor, "roster:change", now, details={"what": "hours removed"})
 
 

@@ -173,7 +173,7 @@ def accept_time(session: "Session", actor: Actor, handoff_id: UUID, time_id: UUI
     handoff, _, _ = _to_write(session, actor, handoff_id, now, only=Party.REQUESTER)
     chosen = next((row for row in queries.times_of(session, [handoff.id]) if row.id == time_id), None)
     if chosen is None:
-        raise NotFound("no such time")
+        raise NotFound(say("no such time"))
     decided: dict[str, Any] = {"decided": now, "decided_by_id": actor.person_id}
     if chosen.starts <= now or not queries.move_times(session, handoff.id, ("proposed",), only=time_id,
                                                       state="accepted", **decided):
@@ -226,10 +226,10 @@ def _as_party(session: "Session", actor: Actor, handoff_id: UUID, action: str) -
     if handoff is None or actor.role == "provider":
         party, handoff = Party.RECIPIENT, case_queries.handoff_of_recipient(session, handoff_id, actor)
     if handoff is None or (party is Party.RECIPIENT) != (actor.role == "provider"):
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     case = session.get(Case, handoff.case_id)
     if case is None:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     return handoff, case, party
 
 
@@ -238,7 +238,7 @@ def _to_write(session: "Session", actor: Actor, handoff_id: UUID, now: datetime,
     """The same, locked behind its consent, while it is open and a ground stands for it."""
     handoff, case, party = _as_party(session, actor, handoff_id, "thread:write")
     if only is not None and party is not only:
-        raise NotFound("no such handoff")
+        raise NotFound(say("no such handoff"))
     if handoff.consent_id:
         case_queries.lock_consent(session, handoff.consent_id)
     locked = case_queries.lock_handoff(session, handoff.id)

@@ -36,6 +36,9 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
 OTHER_TIME: Final[Mapping[str, str]] = MappingProxyType({
     "earlier": say("Earlier, please"), "later": say("Later, please"), "other_day": say("Another day, please"),
 })
+TIME_STATES: Final[Mapping[str, str]] = MappingProxyType({
+    "proposed": say("proposed"), "accepted": say("agreed"), "declined": say("not chosen"), "replaced": say("replaced"),
+})
 # A provider puts a request on hold for so long; at most until it must be answered anyway.
 HOLD_FOR: Final[Mapping[str, timedelta]] = MappingProxyType({
     "1": timedelta(hours=1), "3": timedelta(hours=3), "12": timedelta(hours=12), "24": timedelta(hours=24),

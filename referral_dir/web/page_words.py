@@ -17,7 +17,7 @@ from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say, say_many, say_week_time
-from referral_dir.domain.talking import ANSWERS, OTHER_TIME, QUESTIONS
+from referral_dir.domain.talking import ANSWERS, OTHER_TIME, QUESTIONS, TIME_STATES
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
@@ -186,7 +186,8 @@ def install(app: Flask) -> None:
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
         vital_reviews=vital_reviews, RIGHT_TO_LEFT=RIGHT_TO_LEFT,
         local=local, links=links, same_page=same_page, in_languages=in_languages)
-    app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ANSWERS=ANSWERS, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES)
+    app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ANSWERS=ANSWERS, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES,
+                                 TIME_STATES=TIME_STATES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.context_processor

@@ -46,6 +46,14 @@ def version() -> ResponseReturnValue:
         return Response(inbox.version(session, actor()), mimetype="text/plain")
 
 
+@blueprint.get("/handoff/<uuid:handoff_id>/version")
+@action("handoff:receive", by_itself=True)
+def version_of(handoff_id: UUID) -> ResponseReturnValue:
+    """The same for one request."""
+    with reading(edge().store, actor()) as session:
+        return Response(inbox.version_of(session, actor(), handoff_id), mimetype="text/plain")
+
+
 def _reasons() -> dict[HandoffAction, tuple[Reason, ...]]:
     return {act: choices(act) for act in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.FAIL,
                                           HandoffAction.CANCEL)}
@@ -62,14 +70,15 @@ def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
     with showing() as session:
         view = handoffs.read_incoming(session, actor(), handoff_id, now())
         thread = threads.read(session, actor(), handoff_id, now())
-    text = render_template("provider/handoff.html", view=view, thread=thread, reasons=_reasons(), hold_for=HOLD_FOR,
-                           withdrawn_by=WITHDRAWN_BY, errors=errors, form=request.form)
-    return text, code, _until_the_end(view)
+        seen = inbox.version_of(session, actor(), handoff_id)
+    text = render_template("provider/handoff.html", view=view, thread=thread, version=seen, reasons=_reasons(),
+                           hold_for=HOLD_FOR, withdrawn_by=WITHDRAWN_BY, errors=errors, form=request.form)
+    return text, code, _until_the_end(view, thread)
 
 
-def _until_the_end(view: handoffs.View) -> dict[str, str]:
+def _until_the_end(view: handoffs.View, thread: threads.Thread) -> dict[str, str]:
     """Have an open page asked for again when what it shows ends, so that it does not stay on the screen."""
-    ends = [view.consent.expires] if view.identifying and view.consent else []
+    ends = [view.consent.expires] if (view.identifying or thread.messages) and view.consent else []
     ends += [view.break_glass.expires] if view.vital and view.break_glass else []
     if not ends or min(ends) - now() > LONGEST_WAIT:
         return {}

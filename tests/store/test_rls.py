@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from referral_dir.desk import audit, audit_heads, cases, consents, exclusions, handoffs, notify
+from referral_dir.desk import audit, audit_heads, cases, consents, exclusions, handoffs, notify, threads
 from referral_dir.domain.access import Actor
 from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.domain.errors import NotFound
@@ -26,7 +26,7 @@ from tests.cast import NOW
 from tests.conftest import KEYS
 
 WALLED = ("case", "case_field", "case_key", "consent", "consent_event", "handoff", "handoff_event", "disclosure",
-          "break_glass", "case_exclusion")
+          "break_glass", "case_exclusion", "handoff_message", "handoff_time")
 EVERYONE = ("olga", "omar", "petra", "pablo", "clara", "carl", "vera", "adam")
 PASSWORD = "invented-for-tests"
 
@@ -72,6 +72,8 @@ def story(store: Store, cast: people.Cast) -> tuple[UUID, UUID, UUID]:
     handoff = by(olga, handoffs.request, case, cast.shelter, NOW).id
     before = by(petra, handoffs.read_incoming, handoff, NOW)
     assert (before.about["needs"], before.identifying) == (["shelter.emergency"], {})
+    by(petra, threads.ask, handoff, "stairs", NOW)
+    by(petra, threads.propose, handoff, [("2026-11-24", "18:30")], NOW)
     by(petra, handoffs.accept, handoff, NOW, meeting_point="Gate 3")
     assert by(petra, handoffs.read_incoming, handoff, NOW).identifying == {"name": "Invented Person"}
     assert by(olga, handoffs.read_outgoing, handoff, NOW).meeting_point == "Gate 3"
