@@ -27,7 +27,7 @@ from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
 from referral_dir.index.match import MatchIndex, Proposal
 from referral_dir.index.text import TextHit, TextIndex, count_facets
-from referral_dir.store import candidates, listing_queries
+from referral_dir.store import candidates, listing_queries, upkeep_queries
 from referral_dir.store.directory import Service
 from referral_dir.store.listing_queries import ServiceParts
 
@@ -250,6 +250,8 @@ def read_service(session: "Session", actor: Actor | None, service_id: UUID, now:
     if actor is not None:
         require(actor, "service:read")
         budgets.spend(session, actor, "service:read", now)
+    # A double leads to the service that it was merged into.
+    service_id = upkeep_queries.merged_into(session, service_id) or service_id
     service = session.get(Service, service_id)
     if service is None or (actor is None and (service.confidential or service.status != "active")):
         raise NotFound("no such service")

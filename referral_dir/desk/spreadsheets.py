@@ -51,10 +51,10 @@ def uncell(text: str) -> str:
 
 
 def xlsx_bytes(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]) -> bytes:
-    """A workbook of (title, header, rows). All cells are texts, and marked as such."""
+    """A workbook of (title, header, rows). All cells are texts; what looks like a formula is marked as one."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Alignment, Font
+    from openpyxl.styles import Font
 
     book = Workbook(write_only=True)
     for title, header, rows in sheets:
@@ -67,11 +67,14 @@ def xlsx_bytes(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Any]
             bold.append(top)
         sheet.append(bold)
         for row in rows:
-            cells = []
+            cells: list[Any] = []
             for value in row:
-                one = WriteOnlyCell(sheet, value=_plain_text(value))
+                text = _plain_text(value)
+                if not text.lstrip(" ").startswith(_FORMULA):
+                    cells.append(text)
+                    continue
+                one = WriteOnlyCell(sheet, value=text)
                 one.data_type, one.quotePrefix = "s", True
-                one.alignment = Alignment(wrap_text=True, vertical="top")
                 cells.append(one)
             sheet.append(cells)
     out = io.BytesIO()

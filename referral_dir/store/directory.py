@@ -106,6 +106,9 @@ class Service(Record, Base):
     kept_by_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("organization.id", ondelete=SET_NULL), index=True
     )
+    # When somebody must look at it again, and how many months each look is good for.
+    verify_due: Mapped[date | None]
+    verify_months: Mapped[int | None]
     # Counts edits, so that a form filled in from an older state is refused and not silently written over.
     revision: Mapped[int] = mapped_column(default=1)
 
@@ -352,6 +355,9 @@ class Metadata(Record, Base):
     previous_value: Mapped[str] = mapped_column(Text)
     replacement_value: Mapped[str] = mapped_column(Text)
     updated_by: Mapped[str] = mapped_column(Text)
+    # Beyond HSDS: the moment, and whose act it was. Not a foreign key: a history outlives who made it.
+    at: Mapped[datetime | None]
+    person_id: Mapped[UUID | None]
 
 
 class Unit(Record, Base):

@@ -30,6 +30,7 @@ from referral_dir.store.directory import (
     ServiceNeed,
 )
 from referral_dir.store.secret_queries import open_place, seal_place
+from referral_dir.store.upkeep import BulkDraft, Correction, MergedService
 
 _ADDRESS = ("attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
 # A part of these is of no use: they are emptied.
@@ -85,8 +86,22 @@ def seal_places(session: Session, service_id: UUID) -> None:
     about = [service_id, *(row.id for _, row in _rows_about(session, service_id) if hasattr(row, "id"))]
     session.execute(delete(Metadata).where(Metadata.resource_id.in_([*gone, *about])))
     session.execute(delete(Attribute).where(Attribute.link_id.in_(gone)))
+    _forget_upkeep(session, service_id)
     session.flush()
     session.expire_all()
+
+
+def _forget_upkeep(session: Session, service_id: UUID) -> None:
+    """What people sent in about it, files of bulk edits that hold what it was, and the names of what was merged into
+    it: they lead to nothing public any more."""
+    service = session.get_one(Service, service_id, populate_existing=True)
+    merged = session.scalars(select(MergedService.service_id).where(MergedService.into_id == service_id)).all()
+    session.execute(delete(Correction).where(Correction.service_id.in_([service_id, *merged])))
+    session.execute(delete(BulkDraft).where(BulkDraft.organization_id.in_(
+        [key for key in (service.organization_id, service.kept_by_id) if key])))
+    session.execute(update(Service).where(Service.id.in_(merged)).values(
+        name=service.name, confidential=True, zone_name=service.zone_name or service.name,
+        zone_latitude=service.zone_latitude, zone_longitude=service.zone_longitude))
 
 
 def repeats(session: Session, service_id: UUID) -> list[Repeat]:
@@ -137,7 +152,8 @@ def clean_disk(store: Store) -> None:
             connection.rollback()
             connection.driver_connection.autocommit = True  # type: ignore[union-attr]
             try:
-                for table in ("service", "location", "address", "phone", "contact", "metadata", "attribute"):
+                for table in ("service", "location", "address", "phone", "contact", "metadata", "attribute",
+                              "correction", "bulk_draft"):
                     cursor.execute(f"VACUUM {table}")
             finally:
                 connection.driver_connection.autocommit = False  # type: ignore[union-attr]

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from referral_dir.domain.upkeep import GOOD_FOR
 from referral_dir.store.directory import (
     Address,
     Eligibility,
@@ -26,6 +27,7 @@ from referral_dir.store.directory import (
     Unit,
 )
 from referral_dir.store.people import Person
+from referral_dir.store.upkeep import MergedService
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +86,65 @@ def add_capacity(session: Session, service_id: UUID, unit: str, available: int, 
 
 
 def service_kept(session: Session, service_id: UUID, organization_id: UUID, *, own_only: bool) -> Service | None:
-    """The service, if the organization keeps it."""
+    """The service, if the organization keeps it. What was merged into another is nobody's any more."""
     return session.scalar(select(Service).where(
-        Service.id == service_id, _kept_by(organization_id, own_only=own_only)
+        Service.id == service_id, _kept_by(organization_id, own_only=own_only), _is_whole()
     ).execution_options(populate_existing=True))
 
 
-def services_kept(session: Session, organization_id: UUID, *, suggested_only: bool, words: str,
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the services that are kept: with suggested needs only, of a name, of a status, due for a check."""
+
+    suggested_only: bool = False
+    words: str = ""
+    status: str = ""
+    due: bool = False
+
+
+def services_kept(session: Session, organization_id: UUID, wanted: Wanted, today: date, *,
                   limit: int, offset: int) -> tuple[Sequence[tuple[Service, str]], int]:
-    """A page of the services that the organization keeps, by name, and how many there are."""
+    """A page of the services that the organization keeps, and how many there are: those that were not looked at for
+    longest first where a check is asked for, else by name."""
     def narrow(query: Any) -> Any:
-        query = query.where(_kept_by(organization_id, own_only=False))
-        if suggested_only:
+        query = query.where(kept_by(organization_id), _is_whole())
+        if wanted.suggested_only:
             query = query.where(exists().where(ServiceNeed.service_id == Service.id, ServiceNeed.suggested))
-        if words:
-            query = query.where(func.lower(Service.name).contains(words.lower(), autoescape=True))
-        return query
+        if wanted.words.strip():
+            query = query.where(func.lower(Service.name).contains(wanted.words.strip()[:100].lower(), autoescape=True))
+        if wanted.status:
+            query = query.where(Service.status == wanted.status)
+        return query.where(due_by(today)) if wanted.due else query
 
     total = session.scalar(narrow(select(func.count()).select_from(Service))) or 0
     page = narrow(select(Service, Organization.name).join(Organization, Organization.id == Service.organization_id))
-    rows = session.execute(page.order_by(Service.name, Service.id).limit(limit).offset(offset))
+    first = [func.coalesce(Service.verify_due, Service.assured_date, date(1900, 1, 1))] if wanted.due else []
+    rows = session.execute(page.order_by(*first, Service.name, Service.id).limit(limit).offset(offset))
     return [(service, name) for service, name in rows], total
+
+
+def all_kept(session: Session, organization_id: UUID) -> Sequence[tuple[Service, str]]:
+    """All services that the organization keeps, each with whose it is, by name."""
+    rows = session.execute(select(Service, Organization.name)
+                           .join(Organization, Organization.id == Service.organization_id)
+                           .where(kept_by(organization_id), _is_whole()).order_by(Service.name, Service.id))
+    return [(service, name) for service, name in rows]
+
+
+def kept_by(organization_id: UUID) -> ColumnElement[bool]:
+    """The organization's own services, and those that it looks after."""
+    return _kept_by(organization_id, own_only=False)
+
+
+def due_by(today: date) -> ColumnElement[bool]:
+    """Services that must be looked at; as `domain/upkeep.py` says it."""
+    return or_(Service.verify_due <= today, Service.verify_due.is_(None) & or_(
+        Service.assured_date.is_(None), Service.assured_date <= today - GOOD_FOR))
+
+
+def _is_whole() -> ColumnElement[bool]:
+    """Not a double that was merged away."""
+    return ~exists().where(MergedService.service_id == Service.id)
 
 
 def needs_of(session: Session, service_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[ServiceNeed]]:
@@ -143,25 +183,6 @@ def replace_needs(session: Session, service_id: UUID, codes: Sequence[str]) -> N
     session.add_all([ServiceNeed(service_id=service_id, need=code, suggested=False) for code in codes])
 
 
-def replace_languages(session: Session, service_id: UUID, languages: Sequence[tuple[str, str]]) -> None:
-    """These (code, name) instead of the service's own languages that differ; kept ones keep their row."""
-    rows = session.scalars(select(Language).where(Language.service_id == service_id)).all()
-    wanted = dict(languages)
-    for row in rows:
-        if row.code in wanted:
-            del wanted[row.code]
-        elif row.code is not None:
-            session.delete(row)
-    session.add_all([Language(service_id=service_id, code=code, name=name) for code, name in wanted.items()])
-
-
-def replace_eligibility(session: Session, service_id: UUID, rules: Sequence[tuple[str, str, str]]) -> None:
-    """These (criterion, code, effect) instead of all that were there."""
-    session.execute(delete(Eligibility).where(Eligibility.service_id == service_id))
-    session.add_all([Eligibility(service_id=service_id, criterion=criterion, code=code, effect=effect)
-                     for criterion, code, effect in rules])
-
-
 def bump_revision(session: Session, service_id: UUID, revision: int, **values: Any) -> bool:
     """Write the values if nobody has edited the service since `revision`. False: someone has."""
     query = update(Service).where(Service.id == service_id, Service.revision == revision).values(
@@ -175,10 +196,13 @@ def own_eligibility(session: Session, service_id: UUID) -> Sequence[Eligibility]
                            .order_by(Eligibility.criterion, Eligibility.code)).all()
 
 
-def history(session: Session, service_id: UUID, limit: int = 50) -> Sequence[Metadata]:
-    """What changed in the service, newest first."""
-    return session.scalars(select(Metadata).where(Metadata.resource_id == service_id)
-                           .order_by(Metadata.last_action_date.desc(), Metadata.id).limit(limit)).all()
+def history(session: Session, service_id: UUID, limit: int = 60) -> Sequence[tuple[Metadata, str | None]]:
+    """What changed in the service, newest first, with the organization of whoever it was."""
+    rows = session.execute(
+        select(Metadata, Organization.name).outerjoin(Person, Person.id == Metadata.person_id)
+        .outerjoin(Organization, Organization.id == Person.organization_id).where(Metadata.resource_id == service_id)
+        .order_by(Metadata.last_action_date.desc(), Metadata.at.desc(), Metadata.field_name, Metadata.id).limit(limit))
+    return [(row, name) for row, name in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from referral_dir.store.records import (
 )
 from referral_dir.store.rosters import DutyAway
 from referral_dir.store.threads import HandoffMessage
+from referral_dir.store.upkeep import BulkDraft, Correction
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 CHUNK: Final = 500
@@ -74,6 +75,8 @@ ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingPr
     "invitations": ((Invitation, lambda before: Invitation.expires < before),),
     "capacity_links": ((CapacityLink, lambda before: CapacityLink.expires < before),),
     "capacity_history": ((CapacityHistory, _followed),),
+    "corrections": ((Correction, lambda before: Correction.created < before),),
+    "bulk_edits": ((BulkDraft, lambda before: BulkDraft.created < before),),
     "unusual_patterns": ((UnusualPattern, lambda before: UnusualPattern.at < before),),
     "asked_counts": ((AskedCount, lambda before: AskedCount.month < before.date()),),
     "change_log": ((ChangeLog, lambda before: (ChangeLog.at < before) & (

@@ -1,8 +1,8 @@
 """What every template may say: words for codes, ages of numbers, times in the reader's terms."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from flask import Flask
 from flask_login import current_user
 
@@ -52,6 +52,7 @@ WORDS = {
     "correction": say("To correct something"), "supervision": say("To supervise"),
     "referral": say("To find or arrange help"), "justified": say("Justified"), "not_justified": say("Not justified"),
     "bed": say("beds"), "hour": say("hours"), "appointment": say("appointments"),
+    "inactive": say("Not offered"), "temporarily closed": say("Closed for now"), "defunct": say("Closed for good"),
     "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
 }
 DAY_NAMES = {"MO": say("Monday"), "TU": say("Tuesday"), "WE": say("Wednesday"), "TH": say("Thursday"),
@@ -156,6 +157,11 @@ def day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
 
 
+def dated(moment: date) -> str:
+    """A day, in the reader's words."""
+    return str(format_date(moment, "d MMM y", locale=ui_language()))
+
+
 def need_name(code: str) -> str:
     """The label of a need, in the page's language."""
     return label(code, ui_language())
@@ -180,7 +186,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(word=word, done=done_word, counted=count_text, spoken=spoken, clock=clock)
     app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
-                                 safe_link=safe_link, phone_link=phone_link)
+                                 dated=dated, safe_link=safe_link, phone_link=phone_link)
     app.jinja_env.globals.update(
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,

@@ -15,6 +15,7 @@ from referral_dir.index import feed
 from referral_dir.store import candidates, hiding, secret_queries
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.directory import Address, Location, Service, ServiceAtLocation, ServiceNeed
+from referral_dir.store.listing_queries import Wanted
 from tests import cast as people
 from tests.cast import MIAMI, NOW
 
@@ -24,14 +25,14 @@ def test_suggestions_are_confirmed_or_corrected_in_one_step(store: Store) -> Non
     with transaction(store) as session:
         session.add(ServiceNeed(service_id=cast.clinic, need="basic.food", suggested=True, evidence="food"))
     with transaction(store) as session:
-        [kept], total = listings.my_services(session, cast.carl, suggested_only=True)
+        [kept], total = listings.my_services(session, cast.carl, NOW, Wanted(suggested_only=True))
         assert (kept.service.id, total) == (cast.clinic, 1)
         listings.confirm_needs(session, cast.carl, cast.clinic, ["medical.general", "medical.maternity"], NOW)
     with transaction(store) as session:
-        assert listings.my_services(session, cast.carl, suggested_only=True) == ([], 0)
-        listing = listings.read_listing(session, cast.carl, cast.clinic)
+        assert listings.my_services(session, cast.carl, NOW, Wanted(suggested_only=True)) == ([], 0)
+        listing = listings.read_listing(session, cast.carl, cast.clinic, NOW)
         assert [n.need for n in listing.parts.needs] == ["medical.general", "medical.maternity"]
-        assert listing.history[0].updated_by == "Carl"
+        assert (listing.history[0].updated_by, listing.history[0].organization) == ("Carl", "Other Network (invented)")
     with pytest.raises(NotFound), transaction(store) as session:
         listings.confirm_needs(session, cast.clara, cast.clinic, ["basic.food"], NOW)
 

@@ -11,6 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "decisions" / "retention.m
 WITHOUT_END = {
     "person", "passkey", "recovery_code", "consent_notice", "organization", "service", "location", "secret_place",
     "roster", "duty_shift",
+    "not_double", "merged_service",
 }
 
 

@@ -17,9 +17,9 @@ from werkzeug.routing import Rule
 from werkzeug.routing.converters import AnyConverter, UUIDConverter
 
 import config
-from referral_dir.desk import listings
 from referral_dir.domain import vocabulary
 from referral_dir.domain.access import ACTIONS
+from referral_dir.domain.listing import FIELDS
 from referral_dir.store.db import Base, reading
 from referral_dir.web.forms import ASKED
 from tests.noninterference.documents import NAMES
@@ -44,7 +44,7 @@ def fields() -> tuple[str, ...]:
         found |= {one or other for one, other in _FIELD.findall(path.read_text(encoding="utf-8"))}
     for path in (config.ROOT / "referral_dir" / "web").glob("*.py"):
         found |= set(_READ.findall(path.read_text(encoding="utf-8")))
-    found |= {*listings.TEXTS, *listings.NUMBERS, *listings.FLAGS, *ASKED}
+    found |= {*FIELDS, *ASKED}
     return tuple(sorted(found - {"csrf_token", "viewport", "robots"}))
 
 

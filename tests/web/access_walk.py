@@ -24,6 +24,7 @@ from referral_dir.store.people import Invitation, Passkey, Person
 from referral_dir.store.records import UnusualPattern
 from referral_dir.store.secret_queries import seal_place
 from referral_dir.store.threads import HandoffTime
+from referral_dir.store.upkeep import BulkDraft, Correction
 from tests import cast as people
 from tests.web.conftest import World
 
@@ -69,6 +70,10 @@ ARGUMENTS: dict[str, Argument] = {
     "country": Argument(lambda _: "US", made_up=lambda: "ZZ"),
     "service_id": Argument(lambda w: w.world.cast.shelter, {Relation.KEEPER: ("clara", "petra", "xenia")},
                            public=lambda w: w.world.cast.clinic),
+    "other_id": Argument(lambda w: w.world.cast.shelter, {Relation.KEEPER: ("clara", "petra", "xenia")}),
+    "correction_id": Argument(lambda w: w.rows["correction"], {Relation.KEEPER: ("clara", "petra", "xenia")}),
+    # A file is its sender's alone, who is not in the walk.
+    "draft_id": Argument(lambda w: w.rows["draft"], {Relation.SELF: ABSENT}),
     "capacity_id": Argument(lambda w: w.world.cast.beds, {Relation.KEEPER: ("clara", "petra", "xenia")}),
     "person_id": Argument(lambda w: w.world.cast.omar.person_id),
     "case_id": Argument(lambda w: w.case, {Relation.OWN: OWNERS}),
@@ -154,6 +159,9 @@ def build(world: World) -> Walk:
                 handoff_id=handoff, service_id=cast.shelter, to_person_id=cast.olga.person_id,
                 granted_by_id=cast.petra.person_id, granted=people.NOW, expires=people.NOW + timedelta(hours=2)),
             "time": agreed,
+            "correction": Correction(service_id=cast.shelter, about="phone", body=b"", created=people.NOW),
+            "draft": BulkDraft(organization_id=cast.clara.organization_id, person_id=olive.person_id,
+                               created=people.NOW, body=b""),
             "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()

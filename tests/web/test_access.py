@@ -156,7 +156,7 @@ def comparable(answer: Any, path: str) -> tuple[object, ...]:
     """Status, headers and text, without what is new in every answer and without the address itself."""
     headers = {k: plain(v).replace(path, "…") for k, v in answer.headers.items()
                if k not in ("Date", "Set-Cookie", "Content-Security-Policy")}
-    return answer.status_code, headers, plain(answer.text).replace(path, "…")
+    return answer.status_code, headers, plain(answer.get_data().decode("utf-8", "replace")).replace(path, "…")
 
 
 def shown_in(walk: Walk, answer: Any, path: str, own: str = "") -> set[Shown]:
@@ -164,7 +164,8 @@ def shown_in(walk: Walk, answer: Any, path: str, own: str = "") -> set[Shown]:
 
     What was asked for by name, and the reader's own address, tell them nothing.
     """
-    text_ = (answer.text + repr(list(answer.headers.items()))).replace(path, "").replace(own or path, "")
+    body = answer.get_data().decode("utf-8", "replace")
+    text_ = (body + repr(list(answer.headers.items()))).replace(path, "").replace(own or path, "")
     return {group for group, values in walk.markers.items() if any(value in text_ for value in values)}
 
 

@@ -1,0 +1,445 @@
+"""A service's fields as texts, and texts as what they mean: read, understood, shown, written."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import phonenumbers
+
+from referral_dir import geo
+from referral_dir.desk.languages import UnknownLanguage, language_code, language_name
+from referral_dir.domain.listing import FIELDS, PLACE, SUGGESTED, YES, Change, Kind, Values, tidy
+from referral_dir.domain.needs import check_code, label
+from referral_dir.domain.opening import DAYS
+from referral_dir.domain.saying import Said, say, say_language, say_list, say_need
+from referral_dir.domain.vocabulary import ServiceStatus
+from referral_dir.domain.weekly import format_week, parse_week, say_week, week_of
+from referral_dir.store import listing_rows
+from referral_dir.store.directory import Eligibility, Language, Phone, Schedule, Service, ServiceArea, ServiceNeed
+from referral_dir.store.listing_rows import Rows
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+LONGEST: Final = 10_000
+LONGEST_LINE: Final = 200
+MOST_LINES: Final = 60
+EFFECTS: Final = ("serves", "excludes")
+CRITERIA: Final = ("gender", "household", "nationality", "status", "accessibility", "community")
+# Brackets with a word in them say what the number is for; those with digits belong to it: (305) 555-0100.
+PHONE: Final = re.compile(r"(?P<number>.*?\d.*?)(?:\s+ext\.?\s*(?P<extension>\w{1,10}))?"
+                          r"(?:\s*\((?P<description>[^()]*[^\W\d_].*)\))?")
+_CIRCLE: Final = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*km (?:around|from|of) (.+)", re.IGNORECASE)
+_POINT: Final = re.compile(r"\s*(-?\d{1,3}(?:\.\d+)?)\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*")
+
+
+def read(session: "Session", services: Sequence[Service]) -> dict[UUID, dict[str, str]]:
+    """The texts of these services, by id."""
+    return {key: texts(rows) for key, rows in listing_rows.rows_of(session, services).items()}
+
+
+def texts(rows: Rows) -> dict[str, str]:
+    """One service's fields. A hidden service has none that say where it is."""
+    service = rows.service
+    found = {name: _column_text(getattr(service, name)) for name in FIELDS if hasattr(service, name)
+             and name not in PLACE}
+    found["needs"] = ", ".join(sorted(n.need + (SUGGESTED if n.suggested else "") for n in rows.needs))
+    found["languages"] = ", ".join(sorted({row.code for row in rows.languages if row.code}))
+    found["phones"] = "\n".join(sorted(phone_line(row) for row in rows.phones))
+    found["hours"] = format_week(week_of(_plain_hours(rows.schedules) or _plain_hours(rows.place_schedules)))
+    found["areas"] = "\n".join(sorted({line for row in rows.areas if (line := area_line(row))}))
+    found["eligibility"] = "\n".join(sorted(f"{e.effect} {e.criterion} {e.code}" for e in rows.eligibility))
+    if not service.confidential:
+        found |= {name: tidy(getattr(rows.address, name, "")) for name in PLACE if name != "point"}
+        place = rows.location
+        known = place is not None and place.latitude is not None and place.longitude is not None
+        found["point"] = f"{place.latitude:.6g}, {place.longitude:.6g}" if place and known else ""
+    return found
+
+
+def _column_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return YES if value else ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return tidy(value) if value is not None else ""
+
+
+def is_plain(row: Schedule) -> bool:
+    """Hours that are the same every week, from now on: what the editor can show."""
+    return bool(row.opens_at and row.closes_at and not row.closed and row.freq in (None, "WEEKLY")
+                and (row.interval or 1) == 1 and not any((row.valid_from, row.valid_to, row.until, row.bymonthday))
+                and not re.search(r"\d", row.byday or ""))
+
+
+def _plain_hours(rows: Sequence[Schedule]) -> list[tuple[str | None, str | None, str | None]]:
+    return [(row.byday, row.opens_at, row.closes_at) for row in rows if is_plain(row)]
+
+
+def phone_line(row: Phone) -> str:
+    """ "+1 305 555 0100 ext. 5 (day and night)". """
+    text = tidy(row.number) + (f" ext. {row.extension}" if row.extension else "")
+    return text + (f" ({tidy(row.description)})" if row.description else "")
+
+
+def area_line(row: ServiceArea) -> str:
+    """What the area is called."""
+    return tidy(row.name or row.description or row.admin1 or (geo.country_name(row.country) if row.country else ""))
+
+
+# What was written -> the one text that it means
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What was written, each field in its own form; and by field what could not be understood."""
+
+    values: dict[str, str]
+    errors: dict[str, str]
+
+
+def understand(written: Mapping[str, object], now: Values, service: Service) -> Understood:
+    """Texts as people, forms and spreadsheets write them. A field that holds what it held is never wrong."""
+    values: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for name in FIELDS:
+        if name not in written:
+            continue
+        raw = written[name]
+        text = tidy("\n".join(map(str, raw)) if isinstance(raw, (list, tuple)) else raw)
+        if text == now.get(name, ""):
+            values[name] = text
+            continue
+        try:
+            values[name] = _meant(name, text, service)
+        except (ValueError, UnknownLanguage) as error:
+            errors[name] = error.args[0] if error.args else str(error)
+    low, high = values.get("minimum_age", now.get("minimum_age")), values.get("maximum_age", now.get("maximum_age"))
+    if low and high and float(low) > float(high):
+        errors["maximum_age"] = say("the highest age is below the lowest")
+    return Understood(_with_point(values, now), errors)
+
+
+def _with_point(values: dict[str, str], now: Values) -> dict[str, str]:
+    """A point that was not given anew does not follow to another town."""
+    moved = any(name in values and values[name] != now.get(name, "")
+                for name in ("city", "state_province", "postal_code", "country"))
+    if moved and now.get("point") and values.get("point", now["point"]) == now["point"]:
+        values["point"] = ""
+    return values
+
+
+def _meant(name: str, text: str, service: Service) -> str:
+    field = FIELDS[name]
+    if len(text) > LONGEST:
+        raise ValueError(say("at most %(number)s characters", number=LONGEST))
+    if field.place and service.confidential and text:
+        raise ValueError(say("where this service is stays hidden: leave it empty"))
+    if name in _SPECIAL:
+        return _SPECIAL[name](text, service)
+    if field.kind is Kind.NUMBER:
+        return _number(text, field.low, field.high)
+    if field.kind is Kind.FLAG:
+        return YES if text.casefold() in ("yes", "1", "true", "x", "y", "on", "wahr") else ""
+    if field.kind is Kind.DATE:
+        return _date(text)
+    return text if field.kind is Kind.LONG else " ".join(text.split())
+
+
+def _number(text: str, low: int, high: int) -> str:
+    if not text:
+        return ""
+    try:
+        number = int(float(text))
+    except (ValueError, OverflowError):
+        number = low - 1
+    if not low <= number <= high:
+        raise ValueError(say("a whole number from %(low)s to %(high)s, or nothing", low=low, high=high))
+    return str(number)
+
+
+def _date(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        return date.fromisoformat(text[:10]).isoformat()
+    except ValueError:
+        raise ValueError(say("a day as year, month, day, like 2027-03-31")) from None
+
+
+def _name(text: str, _service: Service) -> str:
+    if not text:
+        raise ValueError(say("a service needs a name"))
+    return " ".join(text.split())
+
+
+def _status(text: str, _service: Service) -> str:
+    if text not in set(ServiceStatus):
+        raise ValueError(say("choose from the list"))
+    return text
+
+
+def _url(text: str, service: Service) -> str:
+    # What a source brought stays as it is, and is shown as text: an edit of something else must not fail by it.
+    if text and text != tidy(service.url) and not text.startswith("https://"):
+        raise ValueError(say("start it with https://: an address without the s shows others on the network what is "
+                             "opened"))
+    return text
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
+
+
+def _needs(text: str, _service: Service) -> str:
+    return ", ".join(sorted({check_code(part.removesuffix(SUGGESTED)) + (SUGGESTED if part.endswith(SUGGESTED) else "")
+                             for part in _parts(text)}))
+
+
+def _languages(text: str, _service: Service) -> str:
+    return ", ".join(sorted({language_code(part) for part in _parts(text)}))
+
+
+def _lines(text: str) -> list[str]:
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
+        raise ValueError(say("at most %(lines)s lines of %(letters)s letters", lines=MOST_LINES, letters=LONGEST_LINE))
+    return sorted(set(lines))
+
+
+def _phones(text: str, _service: Service) -> str:
+    for line in _lines(text):
+        found = PHONE.fullmatch(line)
+        if not found or len(re.sub(r"\D", "", found["number"])) < 3:
+            raise ValueError(say("“%(line)s”: write the number first, then in brackets what it is for, like "
+                                 "“+1 305 555 0100 (day and night)”", line=line[:60]))
+    return "\n".join(_lines(text))
+
+
+def _hours(text: str, _service: Service) -> str:
+    return format_week(parse_week(text))
+
+
+def _eligibility(text: str, _service: Service) -> str:
+    rules = set()
+    for line in _lines(text):
+        effect, _, rest = line.partition(" ")
+        criterion, _, code = rest.strip().partition(" ")
+        if effect not in EFFECTS or criterion not in CRITERIA or not code.strip() or len(code) > 60:
+            raise ValueError(say("“%(line)s”: write %(effects)s, then one of %(criteria)s, then whom", line=line[:60],
+                                 effects=" / ".join(EFFECTS), criteria=", ".join(CRITERIA)))
+        rules.add(f"{effect} {criterion} {code.strip()}")
+    return "\n".join(sorted(rules))
+
+
+def _areas(text: str, service: Service) -> str:
+    lines = _lines(text)
+    for line in lines:
+        circle = _CIRCLE.fullmatch(line)
+        if circle and service.confidential:
+            raise ValueError(say("a circle would show where the hidden service is: name a state or a country"))
+        if circle:
+            _place(circle[2])
+    return "\n".join(lines)
+
+
+def _point(text: str, _service: Service) -> str:
+    if not text:
+        return ""
+    found = _POINT.fullmatch(text)
+    if not found or abs(float(found[1])) > 90 or abs(float(found[2])) > 180:
+        raise ValueError(say("latitude and longitude, like “25.7743, -80.1937”, or nothing"))
+    return f"{float(found[1]):.6g}, {float(found[2]):.6g}"
+
+
+def _country(text: str, _service: Service) -> str:
+    if not text:
+        return ""
+    code = geo.country_code(text)
+    if code is None:
+        raise ValueError(say("no country is called “%(name)s”", name=text[:60]))
+    return code
+
+
+_SPECIAL: Final = {
+    "name": _name, "status": _status, "url": _url, "needs": _needs, "languages": _languages, "phones": _phones,
+    "hours": _hours, "eligibility": _eligibility, "areas": _areas, "point": _point, "country": _country}
+
+
+def _place(text: str) -> Any:
+    try:
+        return geo.resolve_place(text)
+    except geo.AmbiguousPlace as error:
+        raise ValueError(say("%(problem)s: %(choices)s", problem=error.args[0],
+                             choices="; ".join(geo.place_label(p) for p in error.choices))) from error
+
+
+def town(values: Values) -> Any:
+    """The town of an address, found offline; None where it is not known."""
+    code = geo.country_code(values["country"]) if values.get("country") else None
+    city, state = values.get("city", ""), values.get("state_province", "")
+    for text in (f"{city}, {state}" if state else city, f"{city}, {code}" if code else city):
+        try:
+            return geo.resolve_place(text, prefer_country=code)
+        except geo.AmbiguousPlace as error:
+            if code and error.choices[0].country == code:
+                return error.choices[0]
+        except geo.PlaceError:
+            continue
+    return None
+
+
+# Texts -> words for people
+
+
+def shown(name: str, text: str) -> str:
+    """A field's text as a person reads it."""
+    if not text:
+        return text
+    if name == "needs":
+        return say_list(_need(code) for code in text.split(", "))
+    if name == "languages":
+        return say_list(say_language(code, language_name(code)) for code in text.split(", "))
+    if name == "hours":
+        return say_week(text)
+    if name in FIELDS and FIELDS[name].kind is Kind.FLAG:
+        return say("Yes")
+    return text
+
+
+def _need(code: str) -> str:
+    bare = code.removesuffix(SUGGESTED)
+    try:
+        name: Said = say_need(bare, label(bare))
+    except KeyError:
+        return bare
+    return say("%(need)s (suggested)", need=name) if code.endswith(SUGGESTED) else name
+
+
+# Texts -> rows
+
+
+def column(change: Change) -> Any:
+    """The value of a change that is one column of the service."""
+    kind = FIELDS[change.field].kind
+    if kind is Kind.FLAG:
+        return change.after == YES
+    if not change.after:
+        return None
+    if kind is Kind.NUMBER:
+        return int(change.after)
+    return date.fromisoformat(change.after) if kind is Kind.DATE else change.after
+
+
+def write_parts(session: "Session", rows: Rows, changes: Sequence[Change], after: Values) -> None:
+    """The changes that are rows of their own. What stays the same keeps its row."""
+    by_name = {change.field: change for change in changes}
+    for name, write in (("needs", _write_needs), ("languages", _write_languages), ("phones", _write_phones),
+                        ("hours", _write_hours), ("areas", _write_areas), ("eligibility", _write_eligibility)):
+        if name in by_name:
+            write(session, rows, by_name[name].after)
+    if not by_name.keys().isdisjoint(PLACE):
+        _write_place(session, rows, after)
+    session.flush()
+
+
+def _write_needs(session: "Session", rows: Rows, text: str) -> None:
+    wanted = {part.removesuffix(SUGGESTED): part.endswith(SUGGESTED) for part in _parts(text)}
+    listing_rows.remove(session, [row for row in rows.needs if row.need not in wanted])
+    for row in rows.needs:
+        if row.need in wanted:
+            row.suggested = wanted.pop(row.need)
+    session.add_all([ServiceNeed(service_id=rows.service.id, need=code, suggested=suggested)
+                     for code, suggested in wanted.items()])
+
+
+def _write_languages(session: "Session", rows: Rows, text: str) -> None:
+    wanted = set(_parts(text))
+    listing_rows.remove(session, [row for row in rows.languages if row.code and row.code not in wanted])
+    session.add_all([Language(service_id=rows.service.id, code=code, name=language_name(code))
+                     for code in sorted(wanted - {row.code for row in rows.languages})])
+
+
+def _write_phones(session: "Session", rows: Rows, text: str) -> None:
+    wanted = set(text.splitlines())
+    listing_rows.remove(session, [row for row in rows.phones if phone_line(row) not in wanted])
+    for line in sorted(wanted - {phone_line(row) for row in rows.phones}):
+        found = PHONE.fullmatch(line)
+        assert found is not None
+        number = found["number"].strip()
+        session.add(Phone(service_id=rows.service.id, number=number, extension=found["extension"],
+                          description=found["description"], number_e164=e164(number, rows.service.country)))
+
+
+def e164(number: str, country: str | None) -> str | None:
+    """The number as it is dialled from anywhere; None where that is not known."""
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) \
+        if phonenumbers.is_possible_number(parsed) else None
+
+
+def _write_hours(session: "Session", rows: Rows, text: str) -> None:
+    listing_rows.remove(session, [row for row in rows.schedules if is_plain(row)])
+    listing_rows.drop_place_hours(session, rows)
+    week = parse_week(text)
+    by_span: dict[tuple[str, str], list[str]] = {}
+    for day in DAYS:
+        for span in week.get(day, ()):
+            by_span.setdefault(span, []).append(day)
+    session.add_all([Schedule(service_id=rows.service.id, freq="WEEKLY", byday=",".join(days), opens_at=opens,
+                              closes_at=closes) for (opens, closes), days in by_span.items()])
+
+
+def _write_eligibility(session: "Session", rows: Rows, text: str) -> None:
+    listing_rows.remove(session, rows.eligibility)
+    session.flush()
+    for line in text.splitlines():
+        effect, criterion, code = line.split(" ", 2)
+        session.add(Eligibility(service_id=rows.service.id, criterion=criterion, code=code, effect=effect))
+
+
+def _write_areas(session: "Session", rows: Rows, text: str) -> None:
+    wanted = set(text.splitlines())
+    listing_rows.remove(session, [row for row in rows.areas if area_line(row) not in wanted])
+    for line in sorted(wanted - {area_line(row) for row in rows.areas}):
+        session.add(ServiceArea(service_id=rows.service.id, name=line, **_bounds(line, rows.service.country)))
+
+
+def _bounds(line: str, country: str | None) -> dict[str, Any]:
+    """What the line means on a map: a circle, a country, a state of it. Else it stays words."""
+    circle = _CIRCLE.fullmatch(line)
+    if circle:
+        place = _place(circle[2])
+        return {"latitude": place.latitude, "longitude": place.longitude, "radius_km": float(circle[1])}
+    if code := geo.country_code(line):
+        return {"country": code}
+    first, _, last = line.rpartition(",")
+    within = geo.country_code(last) if first else country
+    if within and (state := geo.area_name((first or line).strip(), within)):
+        return {"country": within, "admin1": state}
+    return {}
+
+
+def _write_place(session: "Session", rows: Rows, after: Values) -> None:
+    if not any(after.get(name) for name in PLACE):
+        listing_rows.leave_place(session, rows)
+        return
+    location, address = listing_rows.own_place(session, rows)
+    for name in PLACE:
+        if name != "point":
+            setattr(address, name, after.get(name, "") or (None if name == "address_2" else ""))
+    point = _POINT.fullmatch(after.get("point", ""))
+    location.latitude, location.longitude = (float(point[1]), float(point[2])) if point else (None, None)
+    near = geo.nearest_place(float(point[1]), float(point[2])) if point else town(after)
+    location.near_name = near.name if near and not point else None
+    location.near_latitude = near.latitude if near and not point else None
+    location.near_longitude = near.longitude if near and not point else None
+    if near:
+        # Its clock is that of where it is.
+        listing_rows.touch(session, rows.service.id, timezone=near.timezone, country=near.country)

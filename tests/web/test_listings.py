@@ -1,0 +1,132 @@
+"""The caseworker's pages: look before saving, two at once, spreadsheets in and out; and corrections by anyone."""
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+from referral_dir.desk.bulk import COLUMNS
+from referral_dir.desk.spreadsheets import csv_text, read_table
+from referral_dir.domain.access import Actor
+from referral_dir.store.db import reading
+from referral_dir.store.directory import Service
+from tests.web.conftest import Browser, World
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What the form with the id `edit` sends beside what is typed."""
+    form = page[page.index('id="edit"'):]
+    return dict(re.findall(r'type="hidden" name="(seen|whole|correction)" value="([^"]*)"', form))
+
+
+def name_of(world: World) -> str:
+    with reading(world.store) as session:
+        return session.get_one(Service, world.cast.clinic).name
+
+
+def test_saving_takes_a_look_first_and_going_back_keeps_what_was_typed(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    carl, path = sign_in(world.cast.carl), f"/caseworker/service/{world.cast.clinic}"
+    typed: dict[str, Any] = {**hidden_fields(carl.get(path).text), "name": "Night clinic (invented)",
+                             "status": "active", "needs": "medical.general", "languages": ["en", "ht"],
+                             "mo_opens": "09:00", "mo_closes": "17:00", "rules": "serves gender female",
+                             "remote": "1", "accepts_handoffs": "1"}
+    look = carl.post(path, **typed)
+    assert (look.status_code, name_of(world)) == (200, "Clinic (invented)")
+    for text in ("Look before saving", "Night clinic (invented)", "Haitian Creole", "Mon 09:00–17:00"):
+        assert text in look.text
+    again = carl.post(path, **typed, again="yes")
+    assert 'value="Night clinic (invented)"' in again.text
+    assert 'name="mo_opens" value="09:00"' in again.text
+    wrong = carl.post(path, **{**typed, "mo_closes": "", "minimum_age": "forty"}, confirmed="yes")
+    assert wrong.status_code == 422
+    assert 'value="forty"' in wrong.text
+    assert name_of(world) == "Clinic (invented)"
+    assert carl.post(path, **typed, confirmed="yes").status_code == 302
+    assert name_of(world) == "Night clinic (invented)"
+    page = carl.get(path).text
+    assert "Carl, Other Network (invented)" in page
+    assert "Nothing is different" in carl.post(path, **{**typed, **hidden_fields(page)}).text
+
+
+def test_who_saves_second_sees_both_and_keeps_their_words(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    carl, path = sign_in(world.cast.carl), f"/caseworker/service/{world.cast.clinic}"
+    old = {"status": "active", "needs": "medical.general", "remote": "1", "accepts_handoffs": "1",
+           **hidden_fields(carl.get(path).text)}
+    first = carl.post(path, **old, name="First (invented)", confirmed="yes")
+    assert first.status_code == 302
+    second = carl.post(path, **old, name="Second (invented)", wait_time="a day", confirmed="yes")
+    assert second.status_code == 409
+    assert "Somebody else has saved: First (invented)" in second.text
+    assert 'value="Second (invented)"' in second.text
+    assert 'value="a day"' in second.text
+    assert name_of(world) == "First (invented)"
+    new = {**old, **hidden_fields(second.text)}
+    assert carl.post(path, **new, name="Second (invented)", wait_time="a day", confirmed="yes").status_code == 302
+    assert name_of(world) == "Second (invented)"
+
+
+def test_anyone_corrects_a_public_service_without_a_trace_and_its_keeper_puts_it_right(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    visitor, path = world.app.test_client(), f"/service/{world.cast.clinic}/correct"
+    form = visitor.get(path)
+    assert form.status_code == 200
+    assert path in visitor.get(f"/service/{world.cast.clinic}").text
+    assert visitor.post(path, data={"about": "phone", "text": ""}).status_code == 422
+    sent = visitor.post(path, data={"about": "phone", "text": "It is 555 0199 now"})
+    assert (sent.status_code, "Thank you" in sent.text) == (200, True)
+    assert all("Set-Cookie" not in answer.headers for answer in (form, sent))
+    hidden, unknown = (visitor.post(f"/service/{key}/correct", data={"about": "phone", "text": "x"})
+                       for key in (world.cast.shelter, world.cast.olga.person_id))
+    assert hidden.status_code == unknown.status_code == 404
+    carl = sign_in(world.cast.carl)
+    page = carl.get("/caseworker/suggestions").text
+    assert "It is 555 0199 now" in page
+    assert "It is 555 0199 now" not in sign_in(world.cast.clara).get("/caseworker/suggestions").text
+    found = re.search(r'href="(/caseworker/service/[^"?]+\?correction=[^"]+)"', page)
+    assert found
+    editor = carl.get(found[1]).text
+    assert "It is 555 0199 now" in editor
+    saved = carl.post(f"/caseworker/service/{world.cast.clinic}", **hidden_fields(editor), name="Clinic (invented)",
+                      status="active", needs="medical.general", remote="1", accepts_handoffs="1",
+                      phones="+1 305 555 0199", confirmed="yes")
+    assert saved.status_code == 302
+    assert "It is 555 0199 now" not in carl.get("/caseworker/suggestions").text
+
+
+def test_a_spreadsheet_goes_out_comes_in_is_looked_at_and_then_written(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    carl = sign_in(world.cast.carl)
+    assert read_table(carl.get("/caseworker/bulk/services.xlsx").data)[0] == list(COLUMNS)
+    header, row = read_table(carl.get("/caseworker/bulk/services.csv").data)
+    row = row + [""] * (len(header) - len(row))
+    row[header.index("wait_time")] = "a week (invented)"
+
+    def send(data: bytes) -> Any:
+        return carl.client.post("/caseworker/bulk", content_type="multipart/form-data", data={
+            "csrf_token": carl.token, "file": (BytesIO(data), "services.csv")})
+
+    assert send(b"").status_code == 422
+    assert send(b"x" * 400_000).status_code == 422, "larger than a form may be, and read"
+    sent = send(csv_text(header, [row, ["x", *row[1:]]]).encode())
+    assert sent.status_code == 302
+    path = sent.headers["Location"]
+    page = carl.get(path).text
+    assert "a week (invented)" in page
+    assert "no service of yours has this id" in page
+    assert sign_in(world.cast.clara).get(path).status_code == 404
+    assert carl.post(path).status_code == 302
+    assert "a week (invented)" in carl.get(f"/caseworker/service/{world.cast.clinic}").text
+    assert "done" in carl.get(path + "/report.csv").text
+    assert carl.post(path).status_code == 409
+
+
+def test_only_the_page_of_spreadsheets_reads_a_file(world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    from referral_dir.web import uploads
+
+    with world.app.test_request_context("/", method="POST", data={"file": (BytesIO(b"secret"), "x")}):
+        from flask import request
+
+        assert uploads.bytes_of(request, "file") == b""
+        assert uploads.digest_of(request, "file")
