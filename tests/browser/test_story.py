@@ -156,6 +156,8 @@ def test_every_role_signs_in_and_does_its_first_task(chromium: Any, address: str
     caseworker.page.click("main h3 a >> nth=0")
     caseworker.picture("edit")
     caseworker.page.fill("#wait_time", "One day (invented)")
+    caseworker.page.click("button:text-is('Look at the changes')")
+    caseworker.see("One day (invented)")
     caseworker.page.click("button:text-is('Save')")
     assert caseworker.page.input_value("#wait_time") == "One day (invented)"
     caseworker.done()
