@@ -6,6 +6,7 @@ import pytest
 
 from referral_dir.desk.demo import DEMO_PASSWORD
 from tests.browser.counting import Counter
+from tests.browser.test_accessible import Reader, _axe
 from tests.browser.test_story import Person, address, chromium  # noqa: F401
 
 HARBOUR = "Harbour Safe House (invented)"
@@ -110,3 +111,50 @@ def test_every_step_is_kept_on_another_device_and_in_arabic(chromium: Any, addre
     other.done()
 
 
+
+
+def test_the_pages_on_the_way_are_for_everybody(chromium: Any, address: str) -> None:  # noqa: F811
+    """Pages that only exist between two steps, which the walk of all pages does not meet."""
+    reader = Reader.__new__(Reader)
+    reader.context = chromium.new_context(viewport={"width": 390, "height": 844}, bypass_csp=True,
+                                               reduced_motion="reduce")
+    reader.context.add_init_script(_axe())
+    reader.page, reader.address, reader.shot, reader.strangers = reader.context.new_page(), address, "axe-390", []
+    page, wrong = reader.page, {}
+
+    def look(name: str) -> None:
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(100)
+        found = reader.all_wrong()
+        if found:
+            wrong[name] = found
+
+    ask_for_a_safe_house(reader)
+    look("terms")
+    page.click("button[name=then][value=show]")
+    look("screen")
+    page.click("button:has-text('?')")
+    look("question")
+    page.click("section a.button")
+    page.click("button.yes")
+    look("pressed")
+    page.click("#pressed button:not([type=button])")
+    look("pressed, with errors")
+    page.check("input[name=interpreter][value=not_needed]")
+    page.check("input[name=capacity][value=adult]")
+    page.click("#pressed button:not([type=button])")
+    look("check")
+    page.click("button:text-is('Send the request')")
+    look("sent")
+    page.goto(address + "/officer/cases")
+    look("cases")
+    page.click("main h3 a")
+    look("case")
+    page.goto(address + "/officer/several")
+    page.fill("#lines", "2 women, Spanish\nRosa Unheard")
+    page.fill("#near", "Miami, FL")
+    page.check("input[name=needs][value='shelter.emergency']")
+    page.click("button[name=do]")
+    look("several")
+    reader.context.close()
+    assert wrong == {}
