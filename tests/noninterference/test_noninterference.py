@@ -25,7 +25,7 @@ from tests.noninterference.twins import WALKERS, Side, Twins
 pytestmark = pytest.mark.usefixtures("no_budgets")
 
 # Not random but of the clock: when the import ran, when a session was begun.
-CLOCKS = {"change_log.at", "login_session.created", "login_session.last_seen"}
+CLOCKS = {"change_log.at", "capacity_history.at", "login_session.created", "login_session.last_seen"}
 
 chances = st.builds(
     Chance, st.integers(0, 2**64).map(Random), st.lists(st.text(max_size=30), min_size=1, max_size=5),
