@@ -24,6 +24,8 @@ from referral_dir.store.listing_rows import Rows
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+STATUSES: Final = {"active": say("Active"), "inactive": say("Not offered"),
+                   "temporarily closed": say("Closed for now"), "defunct": say("Closed for good")}
 LONGEST: Final = 10_000
 LONGEST_LINE: Final = 200
 MOST_LINES: Final = 60
@@ -305,6 +307,8 @@ def shown(name: str, text: str) -> str:
         return say_list(say_language(code, language_name(code)) for code in text.split(", "))
     if name == "hours":
         return say_week(text)
+    if name == "status":
+        return STATUSES.get(text, text)
     if name in FIELDS and FIELDS[name].kind is Kind.FLAG:
         return say("Yes")
     return text

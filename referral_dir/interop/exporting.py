@@ -15,7 +15,7 @@ from uuid import UUID
 
 from referral_dir.interop.hsds3 import AREA_COLUMNS, NESTED, OUR_COLUMNS, OURS, UPWARD
 from referral_dir.interop.records import TABLES
-from referral_dir.store import import_queries
+from referral_dir.store import import_queries, upkeep_queries
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -59,7 +59,9 @@ class _Directory:
     def __init__(self, session: "Session") -> None:
         self.rows = {table: import_queries.all_rows(session, table) for table in TABLES}
         outside = {row["id"] for row in self.rows["organization"] if not row["in_directory"]}
-        self.rows["service"] = [row for row in self.rows["service"] if row["organization_id"] not in outside]
+        merged = upkeep_queries.merged_ids(session)
+        self.rows["service"] = [row for row in self.rows["service"]
+                                if row["organization_id"] not in outside and row["id"] not in merged]
         self.by_id = {table: {row["id"]: row for row in rows} for table, rows in self.rows.items()}
         self.by_parent: dict[tuple[str, str, UUID], list[Row]] = defaultdict(list)
         for table, rows in self.rows.items():

@@ -9,7 +9,7 @@ from uuid import UUID
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.interop.records import PARENTS, TABLES, SourceRecord, identify
 from referral_dir.interop.report import ImportReport
-from referral_dir.store import hiding, import_queries, records, secret_queries
+from referral_dir.store import hiding, import_queries, records, secret_queries, upkeep_queries
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -45,6 +45,8 @@ class Writer:
         self.created: dict[str, set[UUID]] = defaultdict(set)
         self.changed: dict[UUID, None] = {}
         self.confidential = import_queries.confidential_ids(session)
+        # Doubles that a person has merged here: a newer file does not open them again.
+        self.merged = upkeep_queries.merged_ids(session)
         # Places and organizations whose services must be indexed again.
         self.touched: tuple[set[UUID | None], set[UUID | None]] = (set(), set())
 
@@ -54,12 +56,14 @@ class Writer:
         for record in source_records:
             by_table[record.table].append(record)
         for table in TABLES:
-            rows = self._rows(table, by_table[table])
+            rows = {key: row for key, row in self._rows(table, by_table[table]).items()
+                    if row.get("service_id") not in self.merged}
             if table == "service":
                 self._add_placeholders(rows)
                 self._hide_what_was_open(rows)
             self._upsert(table, rows)
-        services = {identify(self.source, "service", r.foreign_id): r for r in by_table["service"]}
+        services = {key: r for r in by_table["service"]
+                    if (key := identify(self.source, "service", r.foreign_id)) not in self.merged}
         self._needs(services)
         self._seal({i: _secret(r.secret) for i, r in services.items() if r.secret and i in self.ids["service"]})
         self._eligibility(services)
@@ -233,6 +237,8 @@ class Writer:
 
     def _changes(self, table: str, old: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         new = {k: v for k, v in row.items() if k in old and not _same(old[k], v)}
+        if table == "service" and old["id"] in self.merged:
+            return {}
         if table == "service":
             new.pop("kept_by_id", None)
             if old["confidential"]:

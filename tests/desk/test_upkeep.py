@@ -1,5 +1,6 @@
 """Keeping the directory true: what is edited, checked, sent in, listed twice, and done in a spreadsheet."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from time import process_time
@@ -264,6 +265,32 @@ def test_a_double_is_proposed_with_why_becomes_one_and_its_address_leads_on(stor
         with pytest.raises(NotFound):
             listings.read_listing(session, cast.carl, double, NOW)
         assert duplicates.proposed(session, cast.carl) == ()
+
+
+def test_a_newer_file_does_not_open_a_merged_entry_again(sqlite_store: Store, tmp_path: Path) -> None:
+    cast = people.build(sqlite_store)
+    path = tmp_path / "directory.json"
+    twice = [{"id": key, "name": "Day centre (invented)", "status": "active", "phones": [
+        {"id": f"p{key}", "number": "+1 305 555 0155"}], "service_at_locations": [{"id": f"l{key}", "location": {
+            "id": f"o{key}", "location_type": "physical", "latitude": 25.7, "longitude": -80.2}}]} for key in "ab"]
+    path.write_text(json.dumps({"organizations": [{"id": "o", "name": "Day (invented)", "description": "",
+                                                   "services": twice}]}))
+
+    def load() -> None:
+        import_directory(sqlite_store, path, now=NOW, kept_by=cast.carl.organization_id)
+
+    load()
+    with transaction(sqlite_store) as session:
+        [pair] = duplicates.proposed(session, cast.carl)
+        keep, gone = pair.first.service_id, pair.second.service_id
+        both = duplicates.side_by_side(session, cast.carl, keep, gone)
+        duplicates.merge(session, cast.carl, keep, gone, {}, (both.first.seen, both.second.seen), NOW)
+    load()
+    with reading(sqlite_store) as session:
+        assert session.get_one(Service, gone).status == "defunct"
+        assert session.query(Phone).filter_by(service_id=gone).count() == 0
+        assert session.query(ServiceAtLocation).filter_by(service_id=gone).count() == 0
+        assert find.read_service(session, None, gone, NOW).service.id == keep
 
 
 def test_what_was_told_apart_is_never_proposed_again(store: Store) -> None:
