@@ -16,6 +16,7 @@ from rapidfuzz import fuzz, process
 from referral_dir.domain.distance import EARTH_RADIUS_KM
 from referral_dir.domain.folding import fold
 from referral_dir.domain.needs import DATA
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Place
 
 # One place of a name is meant without asking when it has this many times the people of the next.
@@ -81,7 +82,8 @@ def resolve_place(text: str, *, prefer_country: str | None = None) -> Place:
     """
     written = " ".join(text[:LONGEST + 1].split())
     if not written or len(written) > LONGEST or not written.isprintable():
-        raise UnknownPlace("write the name of a town, like “Miami, FL”, or coordinates, like “25.77,-80.19”")
+        raise UnknownPlace(say(
+            "write the name of a town, like “Miami, FL”, or coordinates, like “25.77,-80.19”"))
     coordinates = _COORDINATES.fullmatch(written)
     if coordinates:
         return _at_coordinates(coordinates)
@@ -90,14 +92,15 @@ def resolve_place(text: str, *, prefer_country: str | None = None) -> Place:
     if not found and not qualifiers:
         found = _with_trailing_area(written)
     if not found:
-        raise UnknownPlace(f"no place called “{written}” is known: check the spelling, or write the nearest town",
-                           _nearest_spellings(fold(name)))
+        raise UnknownPlace(say("no place called “%(name)s” is known: check the spelling, or write the nearest town",
+                               name=written), _nearest_spellings(fold(name)))
     places = _apart([_place(number) for number in found])
     preferred = [p for p in places if p.country == prefer_country]
     best = (preferred or places)[0]
     rivals = [p for p in (preferred or places)[1:] if p.population * DOMINANCE > best.population]
     if rivals and not (len(rivals) and preferred and len(preferred) == 1):
-        raise AmbiguousPlace(f"“{written}” is the name of several places: choose one", (best, *rivals)[:8])
+        raise AmbiguousPlace(say("“%(name)s” is the name of several places: choose one", name=written),
+                             (best, *rivals)[:8])
     return best
 
 
@@ -107,7 +110,8 @@ def resolve_town(text: str) -> Place:
     Raises as `resolve_place` does, and UnknownPlace for coordinates.
     """
     if _COORDINATES.fullmatch(" ".join(text.split())):
-        raise UnknownPlace("write the name of a town, like “Miami, FL”: coordinates would give the house away")
+        raise UnknownPlace(say(
+            "write the name of a town, like “Miami, FL”: coordinates would give the house away"))
     return resolve_place(text)
 
 
@@ -197,7 +201,8 @@ def _at_coordinates(match: re.Match[str]) -> Place:
     lat = float(latitude) * (-1 if (south or "").upper() == "S" else 1)
     lon = float(longitude) * (-1 if (west or "").upper() == "W" else 1)
     if abs(lat) > 90 or abs(lon) > 180:
-        raise UnknownPlace("latitude is from -90 to 90 and longitude from -180 to 180, like “25.77,-80.19”")
+        raise UnknownPlace(say(
+            "latitude is from -90 to 90 and longitude from -180 to 180, like “25.77,-80.19”"))
     near = nearest_place(lat, lon)
     return replace(near, name=f"near {near.name}", latitude=lat, longitude=lon, population=0)
 

@@ -23,6 +23,7 @@ from referral_dir.domain.matching import Match
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area, Candidate, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
+from referral_dir.domain.saying import say
 from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
 from referral_dir.index.match import MatchIndex, Proposal
@@ -121,19 +122,19 @@ def make_need(*, needs: Sequence[str], near: str, languages: Sequence[str] = (),
     errors: dict[str, str] = {}
     asked = _try(errors, "needs", lambda: {check_code(code): expand(code) for code in needs if code})
     if asked is not None and not asked:
-        errors["needs"] = "choose at least one need"
+        errors["needs"] = say("choose at least one need")
     spoken = _try(errors, "languages", lambda: tuple(language_codes(languages)))
     place = _try(errors, "near", lambda: geo.resolve_place(near))
     areas = _try(errors, "excluded_areas", lambda: tuple(_area(text, km) for text, km in excluded_areas))
     radius = DEFAULT_RADIUS_KM if radius_km is None else radius_km
     if not (math.isfinite(radius) and 0 < radius <= LARGEST_RADIUS_KM):
-        errors["radius_km"] = f"a distance above 0 and up to {LARGEST_RADIUS_KM:g} km"
+        errors["radius_km"] = say("a distance above 0 and up to %(most)s km", most=f"{LARGEST_RADIUS_KM:g}")
     if ages is not None and not 0 <= ages[0] <= ages[1] <= 120:
-        errors["age"] = "an age from 0 to 120"
+        errors["age"] = say("an age from 0 to 120")
     if gender and gender not in set(Gender):
-        errors["gender"] = "one of: " + ", ".join(Gender)
+        errors["gender"] = say("one of: %(choices)s", choices=", ".join(Gender))
     if not 1 <= household <= 50:
-        errors["household"] = "from 1 to 50 people"
+        errors["household"] = say("from 1 to 50 people")
     if errors:
         raise Invalid(errors)
     return Need(needs=asked, place=place, languages=spoken, radius_km=radius, ages=ages, gender=gender or None,
@@ -149,7 +150,8 @@ def organizations_named(session: "Session", names: Sequence[str]) -> tuple[UUID,
     for name in names:
         ids = listing_queries.organizations_named(session, name)
         if not ids:
-            raise Invalid({"avoid_organizations": f"no organization is called “{name[:60]}”: check the spelling"})
+            raise Invalid({"avoid_organizations": say(
+                "no organization is called “%(name)s”: check the spelling", name=name[:60])})
         found += ids
     return tuple(found)
 
@@ -264,7 +266,7 @@ def read_service(session: "Session", actor: Actor | None, service_id: UUID, now:
 
 def _area(text: str, radius_km: float) -> Area:
     if not (math.isfinite(radius_km) and 0 < radius_km <= LARGEST_RADIUS_KM):
-        raise ValueError("the distance around an area to avoid must be above 0 km")
+        raise ValueError(say("the distance around an area to avoid must be above 0 km"))
     place = geo.resolve_place(text)
     return Area(place.name, place.latitude, place.longitude, radius_km)
 
@@ -281,7 +283,7 @@ def _search_place(near: str, filters: SearchFilters) -> Place | None:
     place: Place | None = _try(errors, "near", lambda: geo.resolve_place(near)) if near.strip() else None
     _try(errors, "needs", lambda: [check_code(code) for code in filters.needs])
     if filters.radius_km is not None and not 0 < filters.radius_km <= LARGEST_RADIUS_KM:
-        errors["radius_km"] = f"a distance above 0 and up to {LARGEST_RADIUS_KM:g} km"
+        errors["radius_km"] = say("a distance above 0 and up to %(most)s km", most=f"{LARGEST_RADIUS_KM:g}")
     if errors:
         raise Invalid(errors)
     return place
@@ -328,10 +330,15 @@ def _try(errors: dict[str, str], field: str, make: Any) -> Any:
     try:
         return make()
     except (UnknownLanguage, ValueError) as error:
-        errors[field] = str(error)
+        problem = error.args[0] if error.args else str(error)
         if isinstance(error, geo.AmbiguousPlace):
-            errors[field] += ": " + "; ".join(geo.place_label(p) for p in error.choices)
+            problem = say("%(problem)s: %(places)s", problem=problem, places=_labels(error.choices))
         elif isinstance(error, geo.UnknownPlace) and error.suggestions:
-            errors[field] += ": did you mean " + "; ".join(geo.place_label(p) for p in error.suggestions) + "?"
+            problem = say("%(problem)s: did you mean %(places)s?", problem=problem, places=_labels(error.suggestions))
+        errors[field] = problem
         return None
+
+
+def _labels(places: Sequence[Place]) -> str:
+    return "; ".join(geo.place_label(p) for p in places)
 

@@ -6,6 +6,8 @@ from typing import Final
 
 import langcodes
 
+from referral_dir.domain.saying import say
+
 # Names that langcodes reads as something else than people here mean, or not at all.
 SPOKEN: Final = {"creole": "ht", "haitian": "ht", "kreyol": "ht", "kreyòl": "ht", "dari": "prs", "farsi": "fa",
                  "kurmanji": "kmr", "sorani": "ckb", "american sign language": "ase", "asl": "ase",
@@ -31,8 +33,8 @@ def language_code(text: str) -> str:
             return str(langcodes.find(written))
         except LookupError:
             pass
-    raise UnknownLanguage(f"“{written[:60]}” is not a language that is known: write its name, or a code like "
-                          "“ht” or “ar”")
+    raise UnknownLanguage(say(
+        "“%(name)s” is not a language that is known: write its name, or a code like “ht” or “ar”", name=written[:60]))
 
 
 @cache

@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from referral_dir.domain.saying import say, say_many
+
 # After this long, a number is unconfirmed. Beds turn over in a night, appointment books in days.
 SHELF_LIFE: Final[Mapping[str, timedelta]] = MappingProxyType({
     "bed": timedelta(hours=12),
@@ -52,8 +54,20 @@ def is_fresh(capacity: Capacity, now: datetime) -> bool:
 
 
 def count_text(number: int, unit: str) -> str:
-    """ "1 bed", "3 beds"."""
-    return f"{number} {unit}" if number == 1 or unit.endswith("s") else f"{number} {unit}s"
+    """ "1 bed", "3 beds"; a unit that we have no word for stays as its source calls it."""
+    match unit.casefold():
+        case "bed":
+            return say_many("%(number)s bed", "%(number)s beds", number)
+        case "place":
+            return say_many("%(number)s place", "%(number)s places", number)
+        case "hour":
+            return say_many("%(number)s hour", "%(number)s hours", number)
+        case "interpreter hour":
+            return say_many("%(number)s interpreter hour", "%(number)s interpreter hours", number)
+        case "appointment":
+            return say_many("%(number)s appointment", "%(number)s appointments", number)
+    named = unit if number == 1 or unit.endswith("s") else f"{unit}s"
+    return say("%(number)s %(unit)s", number=number, unit=named)
 
 
 def places_needed(unit: str, household: int) -> int:
@@ -87,8 +101,10 @@ def ended(offered_until: date | None, now: datetime) -> bool:
 def age_text(then: datetime, now: datetime) -> str:
     """ "5 minutes ago", "3 hours ago", "12 days ago"."""
     minutes = max(0, int((now - then).total_seconds() // 60))
-    for size, word in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes >= size:
-            count = minutes // size
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return "just now"
+    if minutes >= 1440:
+        return say_many("%(number)s day ago", "%(number)s days ago", minutes // 1440)
+    if minutes >= 60:
+        return say_many("%(number)s hour ago", "%(number)s hours ago", minutes // 60)
+    if minutes:
+        return say_many("%(number)s minute ago", "%(number)s minutes ago", minutes)
+    return say("just now")

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
 
 from referral_dir.domain import availability
 from referral_dir.domain.availability import CapacityState
 from referral_dir.domain.need import Candidate, Criterion, Need, Verdict
 from referral_dir.domain.opening import OpenState, opening
 from referral_dir.domain.reach import distance_km, is_avoided, is_everywhere
+from referral_dir.domain.saying import Said, say, say_language, say_list
 from referral_dir.domain.tongues import FIT, Fluency, fluency, speaks
 
 INTERPRETED_FIT = 0.6
@@ -89,30 +91,46 @@ def language_criterion(need: Need, candidate: Candidate,
     found = _spoken(need, candidate)
     if Fluency.DIRECT in found:
         asked, _ = found[Fluency.DIRECT]
-        return answer(LanguageMatch(asked, Via.DIRECT), Verdict.MET, f"Speaks {asked}", FIT[Fluency.DIRECT])
+        return answer(LanguageMatch(asked, Via.DIRECT), Verdict.MET, say("Speaks %(language)s", language=_named(asked)),
+                      FIT[Fluency.DIRECT])
     if Fluency.SAME in found:
         asked, own = found[Fluency.SAME]
         return answer(LanguageMatch(own, Via.DIRECT), Verdict.MET,
-                      f"Speaks {own}, which speakers of {asked} understand", FIT[Fluency.SAME])
+                      say("Speaks %(own)s, which speakers of %(asked)s understand", own=_named(own),
+                          asked=_named(asked)), FIT[Fluency.SAME])
     if candidate.own_interpretation:
         return answer(LanguageMatch(need.languages[0] if need.languages else None, Via.INTERPRETER), Verdict.MET,
-                      f"Has interpretation: {candidate.own_interpretation}", INTERPRETED_FIT)
+                      say("Has interpretation: %(how)s", how=candidate.own_interpretation), INTERPRETED_FIT)
     for code in need.languages:
         interpreter = interpreters.get(code)
         if interpreter and interpreter.service_id != candidate.service_id:
             return answer(LanguageMatch(code, Via.INTERPRETER, interpreter), Verdict.MET,
-                          f"{code} through {interpreter.name}", INTERPRETED_FIT)
+                          say("%(language)s through %(interpreter)s", language=_named(code),
+                                                       interpreter=interpreter.name), INTERPRETED_FIT)
     if Fluency.ASK in found:
         asked, own = found[Fluency.ASK]
         return answer(LanguageMatch(own, Via.UNKNOWN), Verdict.UNKNOWN,
-                      f"Speaks {own}: ask whether the person, who speaks {asked}, understands it", FIT[Fluency.ASK])
-    wanted = " or ".join(need.languages)
+                      say("Speaks %(own)s: ask whether the person, who speaks %(asked)s, understands it",
+                          own=_named(own), asked=_named(asked)), FIT[Fluency.ASK])
+    wanted = either(need.languages)
     if not candidate.languages:
-        return answer(LanguageMatch(None, Via.UNKNOWN), Verdict.UNKNOWN, f"Ask whether they speak {wanted}",
-                      LANGUAGE_UNKNOWN_FIT)
-    known = ", ".join(sorted(candidate.languages))
+        return answer(LanguageMatch(None, Via.UNKNOWN), Verdict.UNKNOWN,
+                      say("Ask whether they speak %(language)s", language=wanted), LANGUAGE_UNKNOWN_FIT)
+    known = say_list(_named(code) for code in sorted(candidate.languages))
     return answer(LanguageMatch(None, Via.UNKNOWN), Verdict.UNMET,
-                  f"{wanted} is not among its languages ({known}) and no interpreter was found", 0.0)
+                  say("%(language)s is not among its languages (%(known)s) and no interpreter was found",
+                      language=wanted, known=known), 0.0)
+
+
+def _named(code: str) -> Said:
+    """The code for programs, the language's name for people."""
+    return say_language(code, code)
+
+
+def either(codes: Sequence[str]) -> str:
+    """These languages with "or" between them."""
+    return reduce(lambda some, code: say("%(some)s or %(other)s", some=some, other=_named(code)), codes[1:],
+                  _named(codes[0])) if codes else ""
 
 
 def _spoken(need: Need, candidate: Candidate) -> dict[Fluency, tuple[str, str]]:

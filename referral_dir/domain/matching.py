@@ -19,6 +19,7 @@ from referral_dir.domain.interpreting import LanguageMatch, choose_interpreters,
 from referral_dir.domain.need import Candidate, Criterion, Declined, Need, Verdict
 from referral_dir.domain.opening import Opening, OpenState, opening
 from referral_dir.domain.reach import distance_km, is_in_reach, place_criterion
+from referral_dir.domain.saying import say, say_list, say_need, say_week_time
 from referral_dir.domain.vocabulary import Reason
 
 # The rank is the weighted sum of these parts, each from 0 to 1, less UNKNOWN_COST for each unknown criterion.
@@ -35,6 +36,12 @@ LASTING: Final = frozenset({Reason.NOT_ELIGIBLE, Reason.LANGUAGE, Reason.UNSAFE_
                             Reason.CONFLICT_OF_INTEREST})
 # After these it is offered later: when it has said anew what is free, or when its unit's shelf life has passed.
 PASSING: Final = frozenset({Reason.FULL, Reason.WAITING_FOR_PLACE, Reason.NO_RESPONSE, Reason.OTHER})
+
+
+# What a service answered when it was asked for this case before.
+_ANSWERS: Final[Mapping[Reason, str]] = MappingProxyType({
+    Reason.NO_RESPONSE: say("did not answer"), Reason.FULL: say("said full"), Reason.OTHER: say("said other"),
+    Reason.WAITING_FOR_PLACE: say("said waiting for place")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +150,26 @@ def _needs(need: Need, candidate: Candidate) -> tuple[tuple[str, ...], Criterion
     suggested = [asked for asked, codes in need.needs.items()
                  if asked not in confirmed and codes & candidate.suggested_needs]
     met = tuple(asked for asked in need.needs if asked in confirmed or asked in suggested)
-    text = f"Meets {len(met)} of {len(need.needs)} needs: {', '.join(met)}"
-    if suggested:
-        text += " (suggested from its description, not yet confirmed)"
+    said = {"met": len(met), "asked": len(need.needs), "needs": say_list(say_need(code, code) for code in met)}
+    text = say("Meets %(met)s of %(asked)s needs: %(needs)s (suggested from its description, not yet confirmed)",
+               **said) if suggested else say("Meets %(met)s of %(asked)s needs: %(needs)s", **said)
     fit = (len(confirmed) + SUGGESTED_FIT * len(suggested)) / len(need.needs)
     return met, Criterion("needs", Verdict.MET, text, fit)
 
 
 def _capacity(capacity: Capacity | None, state: CapacityState, need: Need, now: datetime) -> Criterion:
     if capacity is None or state is CapacityState.UNKNOWN:
-        return Criterion("capacity", Verdict.UNKNOWN, "Free places are not known: ask", CAPACITY_FIT["unknown"])
+        return Criterion("capacity", Verdict.UNKNOWN, say("Free places are not known: ask"), CAPACITY_FIT["unknown"])
     free = availability.count_text(capacity.available, capacity.unit)
-    said = f"{free} free, said {availability.age_text(capacity.updated, now)}"
+    said = say("%(count)s free, said %(age)s", count=free, age=availability.age_text(capacity.updated, now))
     if state is CapacityState.AVAILABLE:
         return Criterion("capacity", Verdict.MET, said, CAPACITY_FIT["available"])
     needed = availability.places_needed(capacity.unit, need.household)
     if state is CapacityState.FULL:
-        return Criterion("capacity", Verdict.UNMET, f"{said}; {needed} needed", CAPACITY_FIT["full"])
+        return Criterion("capacity", Verdict.UNMET, say("%(said)s; %(needed)s needed", said=said, needed=needed),
+                         CAPACITY_FIT["full"])
     enough = "unconfirmed" if capacity.available >= needed else "unconfirmed, too few"
-    return Criterion("capacity", Verdict.UNKNOWN, f"{said}: unconfirmed, ask", CAPACITY_FIT[enough])
+    return Criterion("capacity", Verdict.UNKNOWN, say("%(said)s: unconfirmed, ask", said=said), CAPACITY_FIT[enough])
 
 
 def rests(declined: Declined, capacity: Capacity | None, now: datetime) -> bool:
@@ -174,16 +182,17 @@ def rests(declined: Declined, capacity: Capacity | None, now: datetime) -> bool:
 def _declined(declined: Declined | None, capacity: Capacity | None, now: datetime) -> list[Criterion]:
     if declined is None or not rests(declined, capacity, now):
         return []
-    said = "did not answer" if declined.reason is Reason.NO_RESPONSE else f"said {declined.reason.replace('_', ' ')}"
-    return [Criterion("declined", Verdict.UNMET,
-                      f"Asked for this case already: {said} {availability.age_text(declined.at, now)}")]
+    return [Criterion("declined", Verdict.UNMET, say(
+        "Asked for this case already: %(answer)s %(age)s", answer=_ANSWERS[declined.reason],
+        age=availability.age_text(declined.at, now)))]
 
 
 def _still_offered(candidate: Candidate, now: datetime) -> list[Criterion]:
     """An end that has passed is never a match; a feed may have missed its renewal, so it can be asked about."""
     if not availability.ended(candidate.offered_until, now):
         return []
-    return [Criterion("offered", Verdict.UNMET, f"Was offered until {candidate.offered_until}: ask whether it goes on")]
+    return [Criterion("offered", Verdict.UNMET, say(
+        "Was offered until %(day)s: ask whether it goes on", day=candidate.offered_until))]
 
 
 def _opening(need: Need, found: Opening) -> list[Criterion]:
@@ -191,11 +200,11 @@ def _opening(need: Need, found: Opening) -> list[Criterion]:
         return []
     verdict = open_verdict(need, found)
     if verdict is Verdict.UNKNOWN:
-        return [Criterion("open", verdict, "Opening hours are not known: call")]
+        return [Criterion("open", verdict, say("Opening hours are not known: call"))]
     if found.state is OpenState.OPEN:
-        return [Criterion("open", verdict, "Open now")]
-    opens = f"opens {found.opens:%a %H:%M} (its time)" if found.opens else "no opening in the next month"
-    return [Criterion("open", verdict, f"Closed now, {opens}")]
+        return [Criterion("open", verdict, say("Open now"))]
+    return [Criterion("open", verdict, say("Closed now, opens %(when)s (its time)", when=say_week_time(found.opens))
+                      if found.opens else say("Closed now, no opening in the next month"))]
 
 
 def open_verdict(need: Need, found: Opening) -> Verdict:

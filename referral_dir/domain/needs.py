@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from referral_dir.domain.saying import say
+
 DATA: Final = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -59,8 +61,11 @@ def check_code(code: str) -> str:
     if code in needs():
         return code
     near = difflib.get_close_matches(code[:60].casefold(), needs(), n=3, cutoff=0.4)
-    hint = "did you mean " + ", ".join(near) + "?" if near else "the codes are: " + ", ".join(needs())
-    raise UnknownNeed(f"“{code[:60]}” is not a need: {hint}")
+    if near:
+        raise UnknownNeed(say("“%(code)s” is not a need: did you mean %(near)s?", code=code[:60],
+                              near=", ".join(near)))
+    raise UnknownNeed(say("“%(code)s” is not a need: the codes are: %(codes)s", code=code[:60],
+                          codes=", ".join(needs())))
 
 
 def label(code: str, language: str = "en") -> str:

@@ -2,6 +2,7 @@
 
 from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.need import Area, Candidate, Criterion, Need, ServedArea, Verdict
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Place
 
 HALF_DISTANCE_KM = 15.0
@@ -55,18 +56,21 @@ def is_avoided(areas: tuple[Area, ...], candidate: Candidate) -> bool:
 
 def place_criterion(need: Need, candidate: Candidate, distance: float | None) -> Criterion:
     """How far, or how else."""
-    where = f"zone {candidate.zone}" if candidate.confidential else need.place.name
     nearness = 0.0 if distance is None else 1 / (1 + distance / HALF_DISTANCE_KM)
     if distance is not None and distance <= need.radius_km:
         if candidate.confidential:
-            return Criterion("distance", Verdict.MET, f"Confidential address, {where}", nearness)
-        roughly = "about " if candidate.place_precision != "exact" else ""
-        return Criterion("distance", Verdict.MET, f"{roughly}{distance:g} km from {where}", nearness)
+            return Criterion("distance", Verdict.MET, say("Confidential address, zone %(zone)s",
+                                                                    zone=candidate.zone), nearness)
+        far, exact = f"{distance:g}", candidate.place_precision == "exact"
+        said = say("%(distance)s km from %(place)s", distance=far, place=need.place.name) if exact else \
+            say("about %(distance)s km from %(place)s", distance=far, place=need.place.name)
+        return Criterion("distance", Verdict.MET, said, nearness)
     if is_everywhere(candidate, need.place):
-        how = "Works by phone or online" if candidate.remote else f"Covers {need.place.name}"
+        how = say("Works by phone or online") if candidate.remote else say("Covers %(place)s", place=need.place.name)
         return Criterion("distance", Verdict.MET, how, max(REMOTE_NEARNESS, nearness))
     if distance is None:
-        return Criterion("distance", Verdict.UNKNOWN, "Its place is not known: ask where it is",
+        return Criterion("distance", Verdict.UNKNOWN, say("Its place is not known: ask where it is"),
                          PLACE_UNKNOWN_NEARNESS)
     return Criterion("distance", Verdict.UNMET,
-                     f"{distance:g} km away, beyond the {need.radius_km:g} km asked for", nearness)
+                     say("%(distance)s km away, beyond the %(asked)s km asked for", distance=f"{distance:g}",
+                         asked=f"{need.radius_km:g}"), nearness)

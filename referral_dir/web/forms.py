@@ -11,6 +11,7 @@ from referral_dir.desk.cases import AGES
 from referral_dir.domain.consent_record import Explanation
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Need
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
 from referral_dir.store.cases import Case, Consent
 
@@ -40,7 +41,7 @@ def number(form: Form, field: str, errors: dict[str, str], *, whole: bool = True
     try:
         return int(text) if whole else float(text.replace(",", "."))
     except ValueError:
-        errors[field] = "write a number"
+        errors[field] = say("write a number")
         return None
 
 
