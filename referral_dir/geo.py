@@ -3,6 +3,7 @@
 import lzma
 import math
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -115,14 +116,28 @@ def resolve_town(text: str) -> Place:
     return resolve_place(text)
 
 
-def suggest_places(prefix: str, limit: int = 8) -> list[Place]:
-    """Places whose name begins like this, largest first; for type-ahead."""
+def suggest_places(prefix: str, limit: int = 8, *, prefer_country: str | None = None) -> list[Place]:
+    """Places whose name begins like this, of that country first, then largest first; for type-ahead."""
     key = fold(prefix[:LONGEST])
     if len(key) < 2:
         return []
-    own, other = ({n for name, rows in names.items() if name.startswith(key) for n in rows}
-                  for names in (_gazetteer().primary, _gazetteer().alternate))
-    return [_place(number) for number in (sorted(own) + sorted(other - own))[:limit]]
+    gazetteer = _gazetteer()
+    found = {n: alternate for alternate in (True, False) for n in _beginning(key, alternate=alternate)}
+    order = sorted(found, key=lambda n: (gazetteer.rows[n][1] != prefer_country, found[n], n))
+    return [_place(number) for number in order[:limit]]
+
+
+def _beginning(key: str, *, alternate: bool) -> list[int]:
+    """Rows with a name that begins like this: own names, or those of other languages."""
+    names, rows = _sorted_names()[alternate], _gazetteer().alternate if alternate else _gazetteer().primary
+    first = bisect_left(names, key)
+    last = bisect_left(names, key + "\U0010ffff", first)
+    return [number for name in names[first:last] for number in rows[name]]
+
+
+@cache
+def _sorted_names() -> tuple[list[str], list[str]]:
+    return sorted(_gazetteer().primary), sorted(_gazetteer().alternate)
 
 
 def nearest_place(latitude: float, longitude: float, *, at_least: int = 0) -> Place:

@@ -3,7 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from referral_dir.domain.explaining import Explanation, explain
 from referral_dir.domain.helplines import Helpline, helplines
 from referral_dir.domain.interpreting import choose_interpreters
 from referral_dir.domain.matching import Match
+from referral_dir.domain.narrowing import Only, counts, passes
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area, Candidate, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 DEFAULT_RADIUS_KM: Final = 50.0
 SHOWN: Final = 20
 NEAR_MISSES: Final = 10
+# So many of the best can be narrowed and counted on a page.
+WEIGHED: Final = 100
+COMPARED: Final = 3
 LONGEST_QUERY: Final = 500
 
 
@@ -59,6 +63,19 @@ class MatchAnswer:
     total: int
     wider_km: float | None
     helplines: tuple[Helpline, ...]
+    phones: Mapping[UUID, Sequence[tuple[str, str | None]]]
+    only: frozenset[Only] = frozenset()
+    # How many of the best, which were weighed, pass `only`; and how many would pass each further one.
+    fitting: int = 0
+    counts: Mapping[Only, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A few services side by side, in the order asked for."""
+
+    need: Need
+    matches: tuple[Match, ...]
     phones: Mapping[UUID, Sequence[tuple[str, str | None]]]
 
 
@@ -156,31 +173,56 @@ def organizations_named(session: "Session", names: Sequence[str]) -> tuple[UUID,
     return tuple(found)
 
 
-def match_services(session: "Session", indexes: Indexes, actor: Actor | None, need: Need,
-                   now: datetime) -> MatchAnswer:
+def match_services(session: "Session", indexes: Indexes, actor: Actor | None, need: Need, now: datetime, *,
+                   weighed: int = SHOWN, shown: int = SHOWN, only: frozenset[Only] = frozenset()) -> MatchAnswer:
     """The whole story of a match, top to bottom.
 
     1. The index catches up. 2. It proposes the best, and the nearest misses. 3. The store gives their rows as they are
-    now. 4. The rules judge and rank them. 5. The act is audited, without its text, and counted by month.
-    `actor` is None for the command line.
+    now. 4. The rules judge and rank them; of the `weighed` best, `only` some are shown. 5. The act is audited, without
+    its text; a question is counted by month, narrowing its answer is not. `actor` is None for the command line.
     """
     if actor is not None:
         require(actor, "service:find")
         budgets.spend(session, actor, "service:find", now)
     indexes.match.refresh(session)
-    proposal = indexes.match.propose(need, now, matches=SHOWN, near_misses=NEAR_MISSES)
+    proposal = indexes.match.propose(need, now, matches=weighed, near_misses=NEAR_MISSES)
     rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
     proposed = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
     ranking = matching.rank(need, proposed, [rows[i] for i in proposal.interpreters if i in rows], now)
-    shown, near = (tuple(_measured(need, m) for m in found) for found in (
-        ranking.matches[:SHOWN], ranking.near_misses[:NEAR_MISSES]))
+    fitting = [m for m in ranking.matches[:weighed] if passes(m, only)]
+    best, near = (tuple(_measured(need, m) for m in found) for found in (
+        fitting[:shown], ranking.near_misses[:NEAR_MISSES]))
     total = max(len(ranking.matches), proposal.total - (len(proposal.matches) - len(ranking.matches)))
-    phones = candidates.phones_of(session, [m.candidate.service_id for m in (*shown, *near)])
+    phones = candidates.phones_of(session, [m.candidate.service_id for m in (*best, *near)])
     audit.record(session, actor, "service:find", now, purpose="referral",
                  details={"results": total, "near_misses": len(ranking.near_misses)})
-    if actor is not None:
-        asked.note(session, need, bool(shown), now)
-    return MatchAnswer(need, shown, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones)
+    if actor is not None and not only and shown == SHOWN:
+        asked.note(session, need, bool(best), now)
+    return MatchAnswer(need, best, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones,
+                       only, len(fitting), counts(ranking.matches[:weighed], only))
+
+
+def compare_services(session: "Session", indexes: Indexes, actor: Actor, need: Need, service_ids: Sequence[UUID],
+                     now: datetime) -> Comparison:
+    """A few services judged for one need, side by side. What a hard rule keeps out is left out here too.
+
+    Raises Invalid unless there are two or three.
+    """
+    require(actor, "service:read")
+    wanted = list(dict.fromkeys(service_ids))
+    if not 2 <= len(wanted) <= COMPARED:
+        raise Invalid({"compare": say("tick two or three services to compare")})
+    budgets.spend(session, actor, "service:read", now)
+    indexes.match.refresh(session)
+    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
+    rows = {c.service_id: c for c in candidates.load_candidates(session, {*wanted, *proposal.interpreters})}
+    chosen = choose_interpreters(need, [rows[i] for i in proposal.interpreters if i in rows], now)
+    judged = [_measured(need, matching.judge(need, rows[i], chosen, now)) for i in wanted
+              if i in rows and matching.not_offered(need, rows[i]) is None]
+    for match in judged:
+        audit.record(session, actor, "service:read", now, subject=f"service:{match.candidate.service_id}",
+                     purpose="referral")
+    return Comparison(need, tuple(judged), candidates.phones_of(session, [m.candidate.service_id for m in judged]))
 
 
 def interpreter_for(session: "Session", indexes: Indexes, need: Need, service_id: UUID,
@@ -201,7 +243,7 @@ def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: 
     proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
     rows = {c.service_id: c for c in candidates.load_candidates(session, {service_id, *proposal.interpreters})}
     if service_id not in rows:
-        raise NotFound("no service has this id")
+        raise NotFound(say("no service has this id"))
     return explain(need, rows[service_id], [rows[i] for i in proposal.interpreters if i in rows], now)
 
 
@@ -256,7 +298,7 @@ def read_service(session: "Session", actor: Actor | None, service_id: UUID, now:
     service_id = upkeep_queries.merged_into(session, service_id) or service_id
     service = session.get(Service, service_id)
     if service is None or (actor is None and (service.confidential or service.status != "active")):
-        raise NotFound("no such service")
+        raise NotFound(say("no such service"))
     if actor is not None:
         audit.record(session, actor, "service:read", now, subject=f"service:{service_id}", purpose="referral")
     [candidate] = candidates.load_candidates(session, [service_id])

@@ -87,7 +87,7 @@
   });
   on("[data-position]", "click", function (button) {
     navigator.geolocation.getCurrentPosition(function (found) {
-      var form = button.form.elements, lat = found.coords.latitude.toFixed(4), lon = found.coords.longitude.toFixed(4);
+      var form = button.form.elements, lat = found.coords.latitude.toFixed(2), lon = found.coords.longitude.toFixed(2);
       if (form.lat) { form.lat.value = lat; form.lon.value = lon; } else { form.near.value = lat + ", " + lon; }
       button.textContent = button.dataset.done || button.textContent;
     }, function () { button.textContent = button.dataset.fail || button.textContent; }, { timeout: 15000 });

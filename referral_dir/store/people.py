@@ -23,6 +23,8 @@ class Person(Base):
     created: Mapped[datetime]
     # Of the pages and of messages to them; None: as their browser wishes, and English in messages.
     language: Mapped[str | None] = mapped_column(String(10))
+    # The town that their questions begin with; chosen by them, never a position.
+    usual_place: Mapped[str | None] = mapped_column(String(200))
     # Sealed; and the last time step whose code was used, so that none is taken twice.
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_step: Mapped[int | None]

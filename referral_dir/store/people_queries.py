@@ -168,3 +168,13 @@ def join_organizations_of_one_name(session: Session, source: str) -> None:
 def set_language(session: Session, person_id: UUID, language: str) -> None:
     """The language of pages and messages."""
     session.execute(update(Person).where(Person.id == person_id).values(language=language))
+
+
+def usual_place(session: Session, person_id: UUID) -> str | None:
+    """The town that their questions begin with."""
+    return session.scalar(select(Person.usual_place).where(Person.id == person_id))
+
+
+def set_usual_place(session: Session, person_id: UUID, place: str | None) -> None:
+    """Where it is none, it is forgotten."""
+    session.execute(update(Person).where(Person.id == person_id).values(usual_place=place))

@@ -1,15 +1,17 @@
 """What forms send -> values. What can't be read becomes an error beside its field; what was typed is kept."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from werkzeug.datastructures import MultiDict
 
-from referral_dir.desk import find
+from referral_dir.desk import find, places
 from referral_dir.desk.cases import AGES
 from referral_dir.domain.consent_record import Explanation
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.narrowing import Only
 from referral_dir.domain.need import Need
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
@@ -19,8 +21,14 @@ Form = MultiDict[str, str]
 # What may be chosen of a person and of a case.
 CHOICES = {"ages": list(AgeBand), "genders": list(Gender), "priorities": list(Priority)}
 # All fields of the find form.
-ASKED = ("needs", "languages", "other_languages", "near", "near_choice", "radius_km", "age", "gender", "household",
-         "accessibility", "open_now", "avoid_organizations", "avoid_communities", "avoid_near", "avoid_km")
+ASKED = ("who", "needs", "languages", "other_languages", "near", "lat", "lon", "radius_km", "age", "gender",
+         "household", "accessibility", "open_now", "priority", "avoid_organizations", "avoid_communities", "avoid_near",
+         "avoid_km")
+# Whom the large tiles mean: gender, the youngest and oldest in years, the age band of a case, how many at least.
+WHO: Mapping[str, tuple[str, tuple[int, int] | None, str, int]] = {
+    "woman": ("female", (18, 59), "", 1), "man": ("male", (18, 59), "", 1), "child": ("", (0, 11), AgeBand.CHILD, 1),
+    "teen": ("", (12, 17), AgeBand.TEEN, 1), "family": ("", None, "", 2)}
+NOBODY: tuple[str, tuple[int, int] | None, str, int] = ("", None, "", 1)
 
 
 def words(text: str) -> list[str]:
@@ -64,11 +72,14 @@ def need_from(form: Form) -> Need:
     household = number(form, "household", errors)
     avoid = form.get("avoid_near", "").strip()
     avoid_km = number(form, "avoid_km", errors, whole=False)
+    gender, ages, _, at_least = WHO.get(form.get("who", ""), NOBODY)
+    here = position(form)
     try:
         need = find.make_need(
-            needs=form.getlist("needs"), near=form.get("near", ""), languages=languages(form), radius_km=radius,
-            ages=(age, age) if age is not None else None, gender=form.get("gender") or None,
-            household=1 if household is None else household, accessibility=form.getlist("accessibility"),
+            needs=form.getlist("needs"), near=here or form.get("near", ""), languages=languages(form),
+            radius_km=radius, ages=(age, age) if age is not None else ages, gender=form.get("gender") or gender or None,
+            household=at_least if household in (None, 1) else household,
+            accessibility=form.getlist("accessibility"),
             excluded_organizations=uuids(form.getlist("excluded_organizations")),
             excluded_communities=words(form.get("avoid_communities", "")),
             excluded_areas=[(avoid, 25.0 if avoid_km is None else avoid_km)] if avoid else [],
@@ -77,16 +88,30 @@ def need_from(form: Form) -> Need:
         raise Invalid({**error.errors, **errors}) from error
     if errors:
         raise Invalid(errors)
-    return need
+    return replace(need, place=replace(need.place, name=need.place.name.removeprefix("near "))) if here else need
+
+
+def position(form: Form) -> str:
+    """Where the phone is, to about a kilometre, if the form says; else empty. Finer is not needed, and not read."""
+    try:
+        return ", ".join(str(round(float(form.get(field, "")), places.DECIMALS)) for field in ("lat", "lon"))
+    except (ValueError, OverflowError):
+        return ""
 
 
 def chosen_place(form: Form) -> Form:
-    """The form with the place that was picked among several, if one was."""
-    picked = form.get("near_choice")
-    if not picked:
-        return form
+    """The form with what its tiles mean: the place that was picked among several, and who was chosen."""
     copy = MultiDict(form)
-    copy["near"] = picked
+    if form.get("near_choice"):
+        copy["near"] = form["near_choice"]
+    if form.get("wider"):
+        copy["radius_km"] = form["wider"]
+    gender, _, band, at_least = WHO.get(form.get("who", ""), NOBODY)
+    for field, meant in (("gender", gender), ("age_band", "" if form.get("age") else band)):
+        if meant and not form.get(field):
+            copy[field] = meant
+    if at_least > 1 and form.get("household", "1") in ("", "1"):
+        copy["household"] = str(at_least)
     return copy
 
 
@@ -114,6 +139,23 @@ def age_band(years: int | None) -> str | None:
     return next((band for band, (first, last) in AGES.items() if years is not None and first <= years <= last), None)
 
 
+def only(form: Form) -> frozenset[Only]:
+    """What the answer is narrowed to: what was, with one more or one less where a filter was tapped."""
+    kept = {each for each in Only if each in form.getlist("only")}
+    return frozenset(kept ^ {each for each in Only if each == form.get("toggle")})
+
+
+def shown(form: Form) -> int:
+    """How many results are asked for."""
+    text = form.get("shown", "")
+    return min(max(int(text), find.SHOWN), find.WEIGHED) if text.isdecimal() and len(text) < 4 else find.SHOWN
+
+
 def texts(form: Form, fields: Sequence[str]) -> Mapping[str, str]:
     """These fields as they were typed."""
     return {field: form.get(field, "") for field in fields}
+
+
+def carried(form: Form, fields: Sequence[str]) -> list[tuple[str, str]]:
+    """These fields with all their values, to be sent along with the next form."""
+    return [(field, value) for field in fields for value in form.getlist(field) if value]

@@ -92,7 +92,7 @@ def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -
     officer.see("Harbour Safe House (invented)")
     officer.see("Hidden address, zone Miami")
     officer.picture("results")
-    page.click("text=Open a case to ask one of them")
+    page.click("text=Open a case, ask later")
     page.select_option("#gender", "female")
     page.select_option("#priority", "emergency")
     officer.picture("new-case")
