@@ -40,6 +40,10 @@ VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     ("REFERRAL_DIR_TILES", "none",
      "your own tile server, like https://tiles.example.org/{z}/{x}/{y}.png: it learns where people look"),
 )
+# What nobody may read back, and what it is called where it is kept.
+SECRET: Final = frozenset({"REFERRAL_DIR_SECRET_KEY", "REFERRAL_DIR_MASTER_KEYS", "REFERRAL_DIR_SMTP_PASSWORD",
+                           "REFERRAL_DIR_AUDIT_KEY"})
+_KEPT_AS: Final = {"PORT": "port", "REFERRAL_DIR_TRUSTED_PROXY": "trusted_proxies"}
 # No form is longer. A body that is longer still is cut off by the server before anything has read it.
 LARGEST_BODY: Final = 256 * 1024
 LARGEST_BODY_READ: Final = 4 * LARGEST_BODY
@@ -121,6 +125,38 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         audit_witness=values["REFERRAL_DIR_AUDIT_WITNESS"] or None,
         geocoder=values["REFERRAL_DIR_GEOCODER"] or "offline",
         geocoder_domain=values["REFERRAL_DIR_GEOCODER_DOMAIN"] or None, tiles=values["REFERRAL_DIR_TILES"] or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """One setting as it stands. Of a secret only whether it is set; `origin`: variable, file, made or default."""
+
+    name: str
+    meaning: str
+    value: str
+    secret: bool
+    origin: str
+
+
+def present(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[Present]:
+    """Every setting with its present value and where it came from."""
+    found = []
+    for name, _, meaning in VARIABLES:
+        value = getattr(settings, _KEPT_AS.get(name, name.removeprefix("REFERRAL_DIR_").lower()))
+        origin = "variable" if environ.get(name) else "file" if environ.get(name + "_FILE") else "default"
+        secret = name in SECRET
+        if secret:
+            origin, value = "made" if value and origin == "default" else origin, bool(value)
+        found.append(Present(name, meaning, _shown(name, value), secret, origin))
+    return found
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    text = "" if value is None else str(value)
+    # The address of a database may hold its password.
+    return re.sub(r"(?<=://)([^:@/]+):[^@]*@", r"\1:…@", text) if name == "REFERRAL_DIR_DATABASE_URL" else text
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -415,7 +415,9 @@ def serve() -> None:
         from waitress import create_server
 
         from referral_dir import create_app
+        from referral_dir.serving import allow_imports
 
+        allow_imports()
         app = create_app(settings, store)
         try:
             server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,

@@ -16,9 +16,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "referral_dir"
 MAY_IMPORT = {
     "domain": set(), "store": {"domain"}, "geo": {"domain"}, "geocoder": {"geo", "domain"},
     "index": {"store", "domain"},
-    "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain"},
-    "web": {"desk", "geo", "store", "domain", "logs"}, "logs": set(),
-    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_start", "cli_retention", "logs"},
+    "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain", "logs"},
+    "web": {"desk", "interop", "geo", "store", "domain", "logs"}, "logs": set(),
+    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_start", "cli_retention", "logs",
+            "serving"},
+    "serving": {"interop"},
     "cli_start": {"desk", "store", "domain", "interop"}, "cli_retention": {"cli_start", "desk", "store", "domain"},
     "__init__": {"desk", "web", "store", "logs"},
 }

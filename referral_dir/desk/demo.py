@@ -1,4 +1,4 @@
-"""The demo's invented people, one for each role, and one provider more."""
+"""The demo's invented people, one for each role, a supervisor, and one provider more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from referral_dir.desk.accounts import add_person
 from referral_dir.domain.passwords import DEMO_PASSWORD as DEMO_PASSWORD
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import figures, people_queries
 
@@ -24,15 +25,26 @@ class DemoAccount:
     name: str
     role: Role
     organization: str
+    # What a newcomer can try with it, its main task, in one line.
+    task: str
+    supervisor: bool = False
 
 
 DEMO_ACCOUNTS: Final[Sequence[DemoAccount]] = (
-    DemoAccount("officer@demo.example", "Demo Officer", Role.OFFICER, "Demo Border Unit (invented)"),
-    DemoAccount("caseworker@demo.example", "Demo Caseworker", Role.CASEWORKER, NETWORK),
-    DemoAccount("provider@demo.example", "Demo Provider", Role.PROVIDER, "Demo Harbour House (invented)"),
-    DemoAccount("lawyer@demo.example", "Demo Lawyer", Role.PROVIDER, "Demo Biscayne Legal Aid (invented)"),
-    DemoAccount("overseer@demo.example", "Demo Overseer", Role.OVERSEER, "Demo Oversight Office (invented)"),
-    DemoAccount("administrator@demo.example", "Demo Administrator", Role.ADMINISTRATOR, "Demo Operations (invented)"),
+    DemoAccount("officer@demo.example", "Demo Officer", Role.OFFICER, "Demo Border Unit (invented)",
+                say("Find a safe house near Miami for someone who speaks Haitian Creole, and ask it to take them.")),
+    DemoAccount("supervisor@demo.example", "Demo Supervisor", Role.OFFICER, "Demo Border Unit (invented)",
+                say("Look at what was shared without consent in an emergency, and say whether it was right."), True),
+    DemoAccount("caseworker@demo.example", "Demo Caseworker", Role.CASEWORKER, NETWORK,
+                say("Say how many places are free, and correct what a service says of itself.")),
+    DemoAccount("provider@demo.example", "Demo Provider", Role.PROVIDER, "Demo Harbour House (invented)",
+                say("Answer what the officer asked: accept it, or say why not.")),
+    DemoAccount("lawyer@demo.example", "Demo Lawyer", Role.PROVIDER, "Demo Biscayne Legal Aid (invented)",
+                say("The same for a law office: ask the officer a question before you accept.")),
+    DemoAccount("overseer@demo.example", "Demo Overseer", Role.OVERSEER, "Demo Oversight Office (invented)",
+                say("See who looked at what, and check that nobody changed the trail.")),
+    DemoAccount("administrator@demo.example", "Demo Administrator", Role.ADMINISTRATOR, "Demo Operations (invented)",
+                say("Invite a person, or bring a directory from a file and look at what it would change.")),
 )
 
 
@@ -43,7 +55,8 @@ def add_demo_accounts(session: "Session", now: datetime) -> int:
         if people_queries.person_by_email(session, account.email) is None:
             person = add_person(session, None, email=account.email, name=account.name, role=account.role,
                                 organization=account.organization, password=DEMO_PASSWORD, now=now, demo=True)
-            person.may_break_glass = account.role is Role.OFFICER
+            person.may_break_glass = account.role is Role.OFFICER and not account.supervisor
+            person.is_supervisor = account.supervisor
             added += 1
     return added
 

@@ -147,7 +147,7 @@ def remove_totp(session: "Session", actor: Actor, now: datetime, *, required: bo
     require(actor, "account:factors")
     person = _locked(session, actor)
     if person.totp_secret is None:
-        raise WrongState("there are no time codes to remove")
+        raise WrongState(say("there are no time codes to remove"))
     person.totp_secret = person.totp_step = None
     session.flush()
     check_one_is_left(session, actor, required)
@@ -159,7 +159,7 @@ def make_codes(session: "Session", actor: Actor, now: datetime) -> list[str]:
     require(actor, "account:factors")
     factor_queries.lock_person(session, actor.person_id)
     if not people_queries.has_second_factor(session, actor.person_id):
-        raise WrongState("first set up time codes or a passkey")
+        raise WrongState(say("first set up time codes or a passkey"))
     codes = ["".join(secrets.choice(_SIGNS) for _ in range(CODE_LENGTH)) for _ in range(CODES)]
     first = KeyRing(session.info["keys"].keys[:1])
     factor_queries.replace_codes(session, actor.person_id, [_hash(first, actor, code) for code in codes])

@@ -14,6 +14,7 @@ from uuid import UUID
 from referral_dir.desk import accounts, audit, notify, passwords, reminders
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import factor_queries, invitation_queries, outbox, people_queries
 from referral_dir.store.people import Invitation, Person
@@ -44,9 +45,9 @@ def invite(session: "Session", actor: Actor, *, email: str, name: str, role: str
     require(actor, "people:invite")
     if (organization.strip() and not new_organization
             and people_queries.organization_by_name(session, organization.strip()) is None):
-        raise Invalid({"organization": "there is no organization of this name: check it, or tick that it is new"})
+        raise Invalid({"organization": say("there is no organization of this name: check it, or tick that it is new")})
     if (may_break_glass or is_supervisor) and role != Role.OFFICER:
-        raise Invalid({"privileges": "these privileges are for officers"})
+        raise Invalid({"privileges": say("these privileges are for officers")})
     person = accounts.add_person(session, actor, email=email, name=name, role=role, organization=organization,
                                  password=secrets.token_urlsafe(32), now=now)
     person.active = False
@@ -66,7 +67,7 @@ def invite_anew(session: "Session", actor: Actor, person_id: UUID, now: datetime
 def start_again(session: "Session", actor: Actor, person: Person, now: datetime) -> Invitation:
     """Lock the person until a new invitation is accepted. Nothing of the old account opens anything."""
     if person.id == actor.person_id:
-        raise Invalid({"person": "not for your own account: ask another administrator"})
+        raise Invalid({"person": say("not for your own account: ask another administrator")})
     person.active = False
     person.password_hash = passwords.hash_password(secrets.token_urlsafe())
     factor_queries.forget_factors(session, person.id)
@@ -84,9 +85,9 @@ def approve(session: "Session", actor: Actor, invitation_id: UUID, now: datetime
     invitation = _invitation(session, invitation_id)
     token = secrets.token_urlsafe(32)
     if invitation.invited_by_id == actor.person_id:
-        raise Invalid({"invitation": "you invited this person: another administrator must approve"})
+        raise Invalid({"invitation": say("you invited this person: another administrator must approve")})
     if not invitation_queries.approve(session, invitation_id, actor.person_id, _digest(token), now + LIFETIME):
-        raise WrongState("this invitation is not waiting for approval any more")
+        raise WrongState(say("this invitation is not waiting for approval any more"))
     _send(session, invitation, token, now)
     audit.record(session, actor, "people:approve", now, subject=f"person:{invitation.person_id}")
 
@@ -96,7 +97,7 @@ def send_again(session: "Session", actor: Actor, invitation_id: UUID, now: datet
     require(actor, "people:invite")
     invitation, token = _invitation(session, invitation_id), secrets.token_urlsafe(32)
     if not invitation_queries.renew(session, invitation_id, _digest(token), now + LIFETIME):
-        raise WrongState("this invitation was accepted or revoked, or waits for approval")
+        raise WrongState(say("this invitation was accepted or revoked, or waits for approval"))
     _send(session, invitation, token, now)
     audit.record(session, actor, "people:invite", now, subject=f"person:{invitation.person_id}",
                  details={"change": "sent again"})
@@ -107,7 +108,7 @@ def revoke(session: "Session", actor: Actor, invitation_id: UUID, now: datetime)
     require(actor, "people:invite")
     invitation = _invitation(session, invitation_id)
     if not invitation_queries.revoke(session, now, invitation_id=invitation_id):
-        raise WrongState("this invitation was accepted or revoked already")
+        raise WrongState(say("this invitation was accepted or revoked already"))
     outbox.cancel_messages_to(session, invitation.person_id, "invitation")
     audit.record(session, actor, "people:invite", now, subject=f"person:{invitation.person_id}",
                  details={"change": "revoked"})
@@ -128,7 +129,7 @@ def accept(session: "Session", token: str, *, name: str, password: str, now: dat
     """Use the link up: set name and password and unlock the person. Raises NotFound, Invalid."""
     _, person = _open(session, token, now)
     if not name.strip() or len(name) > 200 or not name.isprintable():
-        raise Invalid({"name": "write your name"})
+        raise Invalid({"name": say("write your name")})
     passwords.check_password(password, name, *accounts.about(session, person))
     # First the person, then the invitation, as everyone who changes both.
     factor_queries.lock_person(session, person.id)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from referral_dir.desk.find import Indexes
+from referral_dir.index import feed
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import open_text_index
 from referral_dir.store.crypto import KeyRing
-from referral_dir.store.db import Store, make_engine
+from referral_dir.store.db import Store, make_engine, reading
 
 
 def open_store(database_url: str, master_keys: str, ledger: Path) -> Store:
@@ -19,3 +20,7 @@ def open_indexes(instance: Path, kind: str) -> Indexes:
     return Indexes(MatchIndex(instance / "match-index"), open_text_index(instance, kind))
 
 
+def catch_up(store: Store, indexes: Indexes) -> None:
+    """Bring both indexes up to date now, so that nobody who asks next waits for it."""
+    with reading(store) as session:
+        feed.catch_up(session, indexes.match, indexes.text)

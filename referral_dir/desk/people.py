@@ -9,6 +9,7 @@ from uuid import UUID
 from referral_dir.desk import audit, invitations, reminders
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import factor_queries, invitation_queries, outbox, people_queries
 from referral_dir.store.people import Person
@@ -52,7 +53,7 @@ def change_role(session: "Session", actor: Actor, person_id: UUID, role: str, no
     require(actor, "people:change")
     person = _other(session, actor, person_id)
     if role not in set(Role) or role == person.role:
-        raise Invalid({"role": "choose another role"})
+        raise Invalid({"role": say("choose another role")})
     was, person.role = person.role, role
     reminders.void(session, person.id, now)
     if role != Role.OFFICER:
@@ -73,7 +74,7 @@ def set_privileges(session: "Session", actor: Actor, person_id: UUID, *, may_bre
     require(actor, "people:change")
     person = _other(session, actor, person_id)
     if person.role != Role.OFFICER:
-        raise Invalid({"privileges": "these privileges are for officers"})
+        raise Invalid({"privileges": say("these privileges are for officers")})
     person.may_break_glass, person.is_supervisor = may_break_glass, is_supervisor
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}",
                  details={"may_break_glass": may_break_glass, "is_supervisor": is_supervisor})
@@ -84,7 +85,7 @@ def set_active(session: "Session", actor: Actor, person_id: UUID, active: bool, 
     require(actor, "people:change")
     person = _other(session, actor, person_id)
     if active and invitation_queries.unanswered(session, person.id):
-        raise Invalid({"person": "they have not accepted their invitation: invite them anew"})
+        raise Invalid({"person": say("they have not accepted their invitation: invite them anew")})
     person.active = active
     if not active:
         people_queries.end_sessions(session, now, person_id=person.id)
@@ -109,7 +110,7 @@ def _other(session: "Session", actor: Actor, person_id: UUID) -> Person:
     if person is None:
         raise NotFound("no such person")
     if person.id == actor.person_id:
-        raise Invalid({"person": "not for your own account: ask another administrator"})
+        raise Invalid({"person": say("not for your own account: ask another administrator")})
     return person
 
 

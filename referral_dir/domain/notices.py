@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from referral_dir.domain.needs import DATA
@@ -36,7 +37,18 @@ def notice(language: str) -> Notice:
     """The notice in this language, or its broader language; else in English, for an interpreter to speak."""
     choices = (language, language.partition("-")[0], "en")
     code = next(c for c in choices if c in languages())
-    raw = (DATA / "notices" / f"{NOTICE}-{VERSION}.{code}.txt").read_text(encoding="utf-8")
+    return _read(DATA / "notices" / f"{NOTICE}-{VERSION}.{code}.txt")
+
+
+@cache
+def every_notice() -> tuple[Notice, ...]:
+    """All versions in all languages, the newest first."""
+    found = [_read(path) for path in (DATA / "notices").glob("*.txt")]
+    return tuple(sorted(found, key=lambda n: (n.id, -int(n.version), n.language != "en", n.language)))
+
+
+def _read(path: Path) -> Notice:
+    raw = path.read_text(encoding="utf-8")
     head, _, text = raw.partition("\n\n")
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     return Notice(NOTICE, fields["version"], fields["language"], fields["title"], text,

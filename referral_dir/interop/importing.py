@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from referral_dir.geocoder import PublicGeocoder
@@ -18,6 +18,9 @@ from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.interop.writing import Writer
 from referral_dir.store import import_queries, records
 from referral_dir.store.db import Store, transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 # Feeds that always hold everything: what is gone from them has ended.
 FULL_FEEDS: Final = {"unhcr-geojson"}
@@ -43,18 +46,21 @@ def _without_collecting() -> Iterator[None]:
 @_without_collecting()
 def import_directory(store: Store, path: Path, *, now: datetime, format: str = "auto", source: str | None = None,
                      dry_run: bool = False, kept_by: UUID | None = None,
-                     geocoder: PublicGeocoder | None = None, progress: Progress = lambda step: None) -> ImportReport:
+                     geocoder: PublicGeocoder | None = None, progress: Progress = lambda step: None,
+                     at_end: Callable[["Session", ImportReport], None] = lambda session, report: None,
+                     scratch: tuple[Path | None, str] = (None, "referral-")) -> ImportReport:
     """Import a file, folder or ZIP; returns what was read, created, updated, unchanged, refused and repaired.
 
-    One transaction: on any failure the directory is as before. Raises ImportRefused where the path as a whole is
-    not what it claims to be.
+    One transaction: on any failure the directory is as before. `at_end` is called last in it; what it raises undoes
+    all. `scratch` is where an archive is unpacked, and how the folder's name begins. Raises ImportRefused where the
+    path as a whole is not what it claims to be.
     """
     if not path.exists():
         raise ImportRefused(f"{path} is not there: check the path")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=scratch[0], prefix=scratch[1]) as unpacked:
         name = path.name
         if path.is_file() and path.suffix.casefold() == ".zip":
-            path = unpack(path, Path(scratch))
+            path = unpack(path, Path(unpacked))
         kind = detect(path) if format == "auto" else format
         report = ImportReport(source or (unhcr.SOURCE if kind == "unhcr-geojson" else name), kind, dry_run)
         progress("reading")
@@ -88,6 +94,7 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
                                                          "done", {"tables": totals}))
             if dry_run:
                 raise _DryRun
+            at_end(session, report)
     except _DryRun:
         pass
     return report

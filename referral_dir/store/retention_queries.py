@@ -39,6 +39,7 @@ from referral_dir.store.cases import (
     HandoffEvent,
 )
 from referral_dir.store.db import Base
+from referral_dir.store.jobs import ImportJob
 from referral_dir.store.people import CapacityLink, Invitation, LoginSession, PasswordReset, RateCount
 from referral_dir.store.records import (
     AskedCount,
@@ -79,6 +80,7 @@ ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingPr
     "bulk_edits": ((BulkDraft, lambda before: BulkDraft.created < before),),
     "unusual_patterns": ((UnusualPattern, lambda before: UnusualPattern.at < before),),
     "asked_counts": ((AskedCount, lambda before: AskedCount.month < before.date()),),
+    "import_jobs": ((ImportJob, lambda before: ImportJob.created < before),),
     "change_log": ((ChangeLog, lambda before: (ChangeLog.at < before) & (
         ChangeLog.sequence < select(func.max(ChangeLog.sequence)).scalar_subquery())),),
     "erasure_proofs": ((Erasure, lambda before: Erasure.at < before),),

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from referral_dir.desk import invitations, people
 from referral_dir.domain.errors import Invalid
@@ -13,7 +14,6 @@ from referral_dir.web.auth import action, actor, edge, now, writing
 
 blueprint = Blueprint("administration", __name__, url_prefix="/administration")
 GUARD = frozenset({Role.ADMINISTRATOR})
-TO_APPROVE = "Another administrator must approve it before the link is sent."
 
 
 @blueprint.get("/", endpoint="people")
@@ -40,8 +40,8 @@ def change_role(person_id: UUID) -> ResponseReturnValue:
             anew = people.change_role(session, actor(), person_id, request.form.get("role", ""), now())
     except Invalid as error:
         return _person(person_id, error.errors, 422)
-    flash(f"Changed. They are locked until they accept a new invitation. {TO_APPROVE}" if anew
-          else "Changed, and their sessions are ended.")
+    flash(_("Changed. They are locked until they accept a new invitation, which another administrator must approve.")
+          if anew else _("Changed, and their sessions are ended."))
     return redirect(url_for("administration.person", person_id=person_id))
 
 
@@ -56,7 +56,7 @@ def set_privileges(person_id: UUID) -> ResponseReturnValue:
                                   is_supervisor="is_supervisor" in request.form)
     except Invalid as error:
         return _person(person_id, error.errors, 422)
-    flash("Saved.")
+    flash(_("Saved."))
     return redirect(url_for("administration.person", person_id=person_id))
 
 
@@ -64,14 +64,14 @@ def set_privileges(person_id: UUID) -> ResponseReturnValue:
 @action("people:change")
 def lock(person_id: UUID) -> ResponseReturnValue:
     """Keep a person out at once."""
-    return _set_active(person_id, False, "Locked: their sessions are ended.")
+    return _set_active(person_id, False, _("Locked: their sessions are ended."))
 
 
 @blueprint.post("/people/<uuid:person_id>/unlock")
 @action("people:change", step_up=True)
 def unlock(person_id: UUID) -> ResponseReturnValue:
     """Let a person in again."""
-    return _set_active(person_id, True, "Unlocked.")
+    return _set_active(person_id, True, _("Unlocked."))
 
 
 @blueprint.post("/people/<uuid:person_id>/end-sessions")
@@ -83,7 +83,7 @@ def end_sessions(person_id: UUID) -> ResponseReturnValue:
             people.end_sessions(session, actor(), person_id, now())
     except Invalid as error:
         return _person(person_id, error.errors, 422)
-    flash("Their sessions are ended.")
+    flash(_("Their sessions are ended."))
     return redirect(url_for("administration.person", person_id=person_id))
 
 
@@ -96,7 +96,8 @@ def invite_anew(person_id: UUID) -> ResponseReturnValue:
             invitation = invitations.invite_anew(session, actor(), person_id, now())
     except Invalid as error:
         return _person(person_id, error.errors, 422)
-    flash(TO_APPROVE if invitation.needs_second else "The link is on its way.")
+    flash(_("Another administrator must approve it before the link is sent.") if invitation.needs_second
+          else _("The link is on its way."))
     return redirect(url_for("administration.invited"))
 
 
@@ -111,7 +112,8 @@ def invited() -> ResponseReturnValue:
 @action("people:invite", step_up=True)
 def invite_form() -> ResponseReturnValue:
     """The form."""
-    return render_template("administration/invite.html", errors={}, form={}, roles=list(Role))
+    return render_template("administration/invite.html", errors={}, roles=list(Role),
+                           form={"organization": request.args.get("organization", "")[:200]})
 
 
 @blueprint.post("/invitations/new")
@@ -127,7 +129,8 @@ def invite() -> ResponseReturnValue:
                 may_break_glass="may_break_glass" in form, is_supervisor="is_supervisor" in form, now=now())
     except Invalid as error:
         return render_template("administration/invite.html", errors=error.errors, form=form, roles=list(Role)), 422
-    flash(f"Invited. {TO_APPROVE}" if invitation.needs_second else "Invited: the link is on its way.")
+    flash(_("Invited. Another administrator must approve it before the link is sent.") if invitation.needs_second
+          else _("Invited: the link is on its way."))
     return redirect(url_for("administration.invited"))
 
 
@@ -140,7 +143,7 @@ def approve(invitation_id: UUID) -> ResponseReturnValue:
             invitations.approve(session, actor(), invitation_id, now())
     except Invalid as error:
         return _invited(error.errors, 422)
-    flash("Approved: the link is on its way.")
+    flash(_("Approved: the link is on its way."))
     return redirect(url_for("administration.invited"))
 
 
@@ -150,7 +153,7 @@ def revoke(invitation_id: UUID) -> ResponseReturnValue:
     """The link opens nothing any more."""
     with writing() as session:
         invitations.revoke(session, actor(), invitation_id, now())
-    flash("Revoked: the link opens nothing any more.")
+    flash(_("Revoked: the link opens nothing any more."))
     return redirect(url_for("administration.invited"))
 
 
@@ -160,7 +163,7 @@ def send_again(invitation_id: UUID) -> ResponseReturnValue:
     """A new link in place of the old one."""
     with writing() as session:
         invitations.send_again(session, actor(), invitation_id, now())
-    flash("A new link is on its way; the old one opens nothing any more.")
+    flash(_("A new link is on its way; the old one opens nothing any more."))
     return redirect(url_for("administration.invited"))
 
 

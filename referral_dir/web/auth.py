@@ -15,7 +15,7 @@ from referral_dir.desk.find import Indexes
 from referral_dir.domain.access import ACTIONS, Actor, allowed
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
-from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.db import Store, brief_transaction, reading, transaction
 from referral_dir.web.languages import only_language
 
 if TYPE_CHECKING:
@@ -208,8 +208,10 @@ def _load(store: Store, token: str) -> User | None:
                     person.language)
     view = current_app.view_functions.get(request.endpoint or "") if request else None
     if due and not getattr(view, "by_itself", False):
-        with transaction(store) as db:
-            accounts.mark_seen(db, token, now())
+        # Nobody waits for an import to end only to have it written down that they are here.
+        with brief_transaction(store) as brief:
+            if brief is not None:
+                accounts.mark_seen(brief, token, now())
     return user
 
 

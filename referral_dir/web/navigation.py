@@ -57,7 +57,12 @@ NAVIGATION: Final[Mapping[Role, tuple[Line, ...]]] = MappingProxyType({
         _line("oversight.verify", say("Verify")),
     ),
     Role.ADMINISTRATOR: (
-        _line("administration.people", say("People"), "administration.person", "administration.invite_form"),
+        _line("administration.people", say("People"), "administration.person", "administration.invite_form",
+              "administration.invited"),
+        _line("organizations.everyone", say("Organizations"), "organizations.one", "organizations.new"),
+        _line("imports.everything", say("Imports"), "imports.one"),
+        _line("installation.notice_list", say("Notices"), "installation.notice"),
+        _line("installation.settings", say("Settings")),
     ),
 })
 

@@ -1,8 +1,10 @@
 """Files that are sent: hashed and never kept, not even for the length of the request; or, where a page says so, read
-from memory and gone with the request."""
+from memory and gone with the request; or, for one page of administrators, written to a file that a job removes."""
 
 import hashlib
 import io
+import os
+from pathlib import Path
 from typing import IO, Any, Final
 
 from flask import Request as FlaskRequest
@@ -44,14 +46,24 @@ class Request(FlaskRequest):
     """A request whose uploaded files are hashed, not stored, unless its page reads them (`read_files`)."""
 
     reads_files = False
+    writes_to: Path | None = None
 
     def read_files(self, largest: int) -> None:
         """This page reads what is sent to it, up to so many bytes, in memory. Call it before the form is looked at."""
         self.reads_files, self.max_content_length = True, largest
 
+    def write_files(self, path: Path, largest: int) -> None:
+        """The one file that is sent to this page goes to this path, up to so many bytes. Call it before the form is
+        looked at; the path is the caller's to remove."""
+        self.writes_to, self.max_content_length = path, largest
+
     def _get_file_stream(self, total_content_length: int | None, content_type: str | None,
                          filename: str | None = None, content_length: int | None = None) -> IO[bytes]:
-        stream: Any = io.BytesIO() if self.reads_files else Digest()
+        stream: Any
+        if self.writes_to is not None and not self.writes_to.exists():
+            stream = os.fdopen(os.open(self.writes_to, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+        else:
+            stream = io.BytesIO() if self.reads_files else Digest()
         found: IO[bytes] = stream
         return found
 

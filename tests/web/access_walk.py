@@ -20,6 +20,7 @@ from referral_dir.domain.vocabulary import Place, Role
 from referral_dir.store import crypto
 from referral_dir.store.cases import AddressReveal, BreakGlass
 from referral_dir.store.db import transaction
+from referral_dir.store.jobs import ImportJob
 from referral_dir.store.people import Invitation, Passkey, Person
 from referral_dir.store.records import UnusualPattern
 from referral_dir.store.secret_queries import seal_place
@@ -89,10 +90,14 @@ ARGUMENTS: dict[str, Argument] = {
     "invitation_id": Argument(lambda w: w.rows["invitation"]),
     "break_glass_id": Argument(lambda w: w.rows["break_glass"], {Relation.REVIEWER: ("vera",)}),
     "pattern_id": Argument(lambda w: w.rows["pattern"]),
+    "organization_id": Argument(lambda w: w.world.cast.omar.organization_id),
+    "job_id": Argument(lambda w: w.rows["job"]),
+    "version": Argument(lambda _: "1", made_up=lambda: "99"), "code": Argument(lambda _: "en", made_up=lambda: "xx"),
     "token": Argument(lambda _: "a-token-that-nobody-was-sent", made_up=lambda: uuid4().hex),
 }
 # Arguments that name a record which everybody with the role may know of, where the action asks for no relation.
-OPEN_RECORDS = frozenset({"country", "service_id", "person_id", "invitation_id", "pattern_id", "token"})
+OPEN_RECORDS = frozenset({"country", "organization_id", "job_id", "version", "code", "service_id",
+                          "person_id", "invitation_id", "pattern_id", "token"})
 # Whoever holds one may go on; what a real one opens is proved where it is made. Here nobody holds one.
 SECRETS = frozenset({"token"})
 
@@ -162,6 +167,8 @@ def build(world: World) -> Walk:
             "correction": Correction(service_id=cast.shelter, about="phone", body=b"", created=people.NOW),
             "draft": BulkDraft(organization_id=cast.clara.organization_id, person_id=olive.person_id,
                                created=people.NOW, body=b""),
+            "job": ImportJob(source="invented", suffix=".json", format="auto", state="done", created=people.NOW,
+                             heartbeat=people.NOW),
             "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()

@@ -1,0 +1,172 @@
+"""An import in the browser: tried out, confirmed once, written whole or not at all; its file is gone."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
+from referral_dir.interop import jobs
+from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.directory import Service
+from referral_dir.store.jobs import ImportJob
+from tests import cast as people
+
+NAME = "Lantern Kitchen (invented)"
+GOOD = {"id": "o1", "name": "Lantern (invented)", "description": "", "services": [
+    {"id": "s1", "name": NAME, "status": "active", "description": "Soup", "phones": [{"id": "p1", "number": "x"}]}]}
+
+
+@pytest.fixture
+def cast(store: Store) -> people.Cast:
+    return people.build(store)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def send(store: Store, cast: people.Cast, folder: Path, content: Any = GOOD, name: str = "lantern.json") -> UUID:
+    with transaction(store) as session:
+        job = jobs.begin(session, cast.adam, name=name, format="auto", source="",
+                         kept_by=str(cast.clara.organization_id), now=now())
+    text = content if isinstance(content, str) else json.dumps([content])
+    jobs.file_of(folder, job).write_text(text)
+    return job.id
+
+
+def job(store: Store, job_id: UUID) -> ImportJob:
+    with reading(store) as session:
+        return session.get_one(ImportJob, job_id)
+
+
+def written(store: Store) -> list[Service]:
+    with reading(store) as session:
+        return list(session.scalars(select(Service).where(Service.name == NAME)))
+
+
+def confirm(store: Store, cast: people.Cast, job_id: UUID) -> None:
+    with transaction(store) as session:
+        jobs.confirm(session, cast.adam, job_id, now())
+
+
+def test_a_file_is_tried_out_first_and_written_only_when_confirmed(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    job_id = send(store, cast, tmp_path)
+    jobs.run(store, tmp_path, job_id)
+    tried = job(store, job_id)
+    assert tried.state == "checked", tried.problem
+    assert tried.report is not None
+    assert tried.report["tables"]["service"]["created"] == 1
+    assert written(store) == []
+    jobs.run(store, tmp_path, job_id)
+    assert job(store, job_id).state == "checked", "nothing is written without a word"
+    confirm(store, cast, job_id)
+    told: list[str] = []
+    jobs.run(store, tmp_path, job_id, lambda: told.append("indexed"))
+    assert (job(store, job_id).state, told) == ("done", ["indexed"])
+    [service] = written(store)
+    assert service.kept_by_id == cast.clara.organization_id
+    assert list(jobs.folder_of(tmp_path).iterdir()) == [], "the file is erased"
+    with transaction(store) as session, pytest.raises(WrongState):
+        jobs.confirm(session, cast.adam, job_id, now())
+
+
+def test_two_who_confirm_at_once_write_once(store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    job_id = send(store, cast, tmp_path)
+    jobs.run(store, tmp_path, job_id)
+    outcomes: list[str] = []
+
+    def both() -> None:
+        try:
+            confirm(store, cast, job_id)
+            outcomes.append("confirmed")
+        except WrongState:
+            outcomes.append("too late")
+        jobs.run(store, tmp_path, job_id)
+
+    threads = [threading.Thread(target=both) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["confirmed", "too late"]
+    assert job(store, job_id).state == "done"
+    assert len(written(store)) == 1
+
+
+def test_a_job_whose_process_died_has_failed_and_its_file_is_gone(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    job_id = send(store, cast, tmp_path)
+    path = jobs.file_of(tmp_path, job(store, job_id))
+    (path.parent / f"{job_id}.unpacked").mkdir()
+    with transaction(store) as session:
+        session.execute(update(ImportJob).values(state="importing", heartbeat=now() - timedelta(minutes=1)))
+    jobs.sweep(store, tmp_path, now())
+    assert job(store, job_id).state == "importing", "it may only be slow"
+    with transaction(store) as session:
+        session.execute(update(ImportJob).values(heartbeat=now() - timedelta(minutes=3)))
+    jobs.sweep(store, tmp_path, now())
+    ended = job(store, job_id)
+    assert (ended.state, ended.problem) == ("failed", jobs.STOPPED)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_an_import_that_was_given_up_while_it_ran_undoes_itself(
+        store: Store, cast: people.Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = send(store, cast, tmp_path)
+    jobs.run(store, tmp_path, job_id)
+    confirm(store, cast, job_id)
+    real = jobs.import_directory
+
+    def slow(*args: Any, **more: Any) -> Any:
+        with transaction(store) as session:
+            session.execute(update(ImportJob).values(state="failed", problem=jobs.STOPPED))
+        return real(*args, **more)
+
+    monkeypatch.setattr(jobs, "import_directory", slow)
+    jobs.run(store, tmp_path, job_id)
+    assert job(store, job_id).state == "failed"
+    assert written(store) == []
+
+
+def test_a_file_that_is_not_what_it_says_leaves_the_directory_as_it_was(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    job_id = send(store, cast, tmp_path, "{ not json", name="broken list.json")
+    jobs.run(store, tmp_path, job_id)
+    ended = job(store, job_id)
+    assert ended.state == "failed"
+    assert "broken list" in (ended.problem or "")
+    assert str(job_id) not in (ended.problem or ""), "it is named as its sender knows it"
+    assert list(jobs.folder_of(tmp_path).iterdir()) == []
+
+
+def test_what_nobody_confirms_is_dropped_and_so_is_what_is_dropped(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    forgotten, unwanted = send(store, cast, tmp_path), send(store, cast, tmp_path)
+    for job_id in (forgotten, unwanted):
+        jobs.run(store, tmp_path, job_id)
+    with transaction(store) as session:
+        jobs.drop(session, cast.adam, unwanted, now())
+    jobs.sweep(store, tmp_path, now() + timedelta(hours=2))
+    assert {job(store, j).state for j in (forgotten, unwanted)} == {"dropped"}
+    assert list(jobs.folder_of(tmp_path).iterdir()) == []
+
+
+def test_only_an_administrator_begins_or_confirms_and_wrong_values_are_named(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    job_id = send(store, cast, tmp_path)
+    for who in (cast.clara, cast.vera, cast.olga):
+        with transaction(store) as session, pytest.raises(Forbidden):
+            jobs.confirm(session, who, job_id, now())
+    with transaction(store) as session:
+        with pytest.raises(NotFound):
+            jobs.confirm(session, cast.adam, cast.shelter, now())
+        with pytest.raises(Invalid) as wrong:
+            jobs.begin(session, cast.adam, name="list.exe", format="word", source="", kept_by="nobody", now=now())
+    assert set(wrong.value.errors) == {"file", "format", "kept_by"}
