@@ -92,7 +92,7 @@ ARGUMENTS: dict[str, Argument] = {
     "pattern_id": Argument(lambda w: w.rows["pattern"]),
     "organization_id": Argument(lambda w: w.world.cast.omar.organization_id),
     "job_id": Argument(lambda w: w.rows["job"]),
-    "version": Argument(lambda _: "1", made_up=lambda: "99"), "code": Argument(lambda _: "en", made_up=lambda: "xx"),
+    "version": Argument(lambda _: "1", made_up=lambda: "9"), "code": Argument(lambda _: "en", made_up=lambda: "xx"),
     "token": Argument(lambda _: "a-token-that-nobody-was-sent", made_up=lambda: uuid4().hex),
 }
 # Arguments that name a record which everybody with the role may know of, where the action asks for no relation.
