@@ -1,8 +1,8 @@
 """A slow line: how long an officer waits for results that can be read, at 0.26 Mbit/s and 400 ms each way round.
 
 A real Chromium whose network is held to that line (its own emulation), the demo served by this process. `ask_page`:
-from opening the form, with nothing kept by the browser, until it can be filled in; `results`: from the tap on Find until
-the first result can be seen.
+from opening the form, with nothing kept by the browser, until it can be filled in; `results`: from the tap on Find
+until the first result can be seen.
 """
 
 import os
