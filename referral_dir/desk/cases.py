@@ -156,6 +156,27 @@ def set_identifying(session: "Session", actor: Actor, case_id: UUID, values: Map
                  details={"fields": sorted(values)})
 
 
+def change_case(session: "Session", actor: Actor, case_id: UUID, new: NewCase, now: datetime) -> None:
+    """Set right what was said of the case. Whom it is kept away from, and the safe contact, stay as they are.
+
+    Who has been asked sees it as it is now, so how many people there are can't change while a place is asked for them.
+    Raises NotFound, WrongState, Invalid.
+    """
+    require(actor, "case:change")
+    case = _open(own_case(session, actor, case_id))
+    _check(new)
+    asked = [h for h in case_queries.open_handoffs(session, case_id=case.id) if h.requested is not None]
+    if asked and new.household != case.household:
+        raise Invalid({"household": say("a service has been asked for this many people: cancel that request first")})
+    case.needs, case.languages = list(dict.fromkeys(new.needs)), list(dict.fromkeys(new.languages))
+    case.priority, case.age_band, case.gender = new.priority, new.age_band or None, new.gender or None
+    case.household, case.accessibility = new.household, list(new.accessibility)
+    case.place_name, case.place_country = new.place.name, new.place.country
+    case.place_latitude, case.place_longitude = new.place.latitude, new.place.longitude
+    audit.record(session, actor, "case:change", now, subject=f"case:{case.id}", purpose="referral",
+                 details={"fields": ["needs"]})
+
+
 def close_case(session: "Session", actor: Actor, case_id: UUID, now: datetime) -> None:
     """Close the case; what is still open of it is cancelled."""
     require(actor, "case:close")

@@ -1,14 +1,16 @@
 """The form for a case -> a case. Not a blueprint: one case is opened by it, and several at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from referral_dir.desk import cases
-from referral_dir.desk.languages import language_codes
+from referral_dir.desk.languages import COMMON, language_codes
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Area
-from referral_dir.domain.vocabulary import Priority
+from referral_dir.domain.vocabulary import Place, Priority
 from referral_dir.geo import PlaceError, resolve_place
+from referral_dir.store.cases import Case
 from referral_dir.web import forms
 
 
@@ -19,6 +21,27 @@ def filled(asked: forms.Form) -> forms.Form:
     if band and not form.get("age_band"):
         form["age_band"] = band
     return form
+
+
+def of_case(case: Case) -> forms.Form:
+    """The form, filled in with a case as it is."""
+    form = forms.Form([(key, str(value)) for key, value in (
+        ("near", case.place_name), ("priority", case.priority), ("age_band", case.age_band or ""),
+        ("gender", case.gender or ""), ("household", case.household))])
+    for key, values in (("needs", case.needs), ("languages", case.languages), ("accessibility", case.accessibility)):
+        form.setlist(key, values)
+    rare = [code for code in case.languages if code not in COMMON[:12]]
+    form["other_languages"] = ", ".join(rare)
+    return form
+
+
+def changed(form: forms.Form, case: Case) -> cases.NewCase:
+    """What the form makes of the case. A place that was not touched stays the very place it was. Raises Invalid."""
+    kept = Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude)
+    if form.get("near", "").strip() != case.place_name:
+        return new_case(form)
+    return replace(new_case(forms.Form([*((k, v) for k, v in form.items(multi=True) if k != "near"),
+                                        ("near", f"{kept.latitude},{kept.longitude}")])), place=kept)
 
 
 def new_case(form: forms.Form) -> cases.NewCase:

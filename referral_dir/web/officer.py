@@ -122,6 +122,27 @@ def set_identifying(case_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("officer.case", case_id=case_id))
 
 
+@blueprint.route("/case/<uuid:case_id>/change", methods=["GET", "POST"])
+@action("case:change")
+def change_case(case_id: UUID) -> ResponseReturnValue:
+    """Set right what was said of the case."""
+    errors: dict[str, str] = {}
+    with showing() as session:
+        found = cases.own_case(session, actor(), case_id)
+        form = case_form.of_case(found) if request.method == "GET" else forms.chosen_place(request.form)
+    if request.method == "POST":
+        try:
+            new = case_form.changed(form, found)
+            with writing() as session:
+                cases.change_case(session, actor(), case_id, new, now())
+            flash(_("Saved."))
+            return redirect(url_for("officer.case", case_id=case_id))
+        except Invalid as error:
+            errors = error.errors
+    return render_template("officer/change_case.html", case=found, form=form, errors=errors,
+                           **forms.CHOICES), 422 if request.method == "POST" else 200
+
+
 @blueprint.post("/case/<uuid:case_id>/exclusions")
 @action("case:exclude")
 def exclude(case_id: UUID) -> ResponseReturnValue:

@@ -134,3 +134,25 @@ def test_a_spreadsheet_of_people_is_looked_at_before_cases_are_opened(world: Wor
         assert (session.query(Case).count(), {row.household for row in rows}) == (before + 2, {3, 1})
         assert {row.priority for row in rows} == {"emergency"}
     assert sign_in(world.cast.omar).get(opened.headers["Location"]).status_code == 404
+
+
+def test_what_was_said_of_a_case_is_set_right_but_not_how_many_once_a_place_is_asked_for(
+        world: World, sign_in: SignIn) -> None:
+    browser = sign_in(world.cast.olga)
+    path = f"/officer/case/{world.case}/change"
+    page = browser.get(path).text
+    for text in ('value="shelter.emergency" checked', 'value="ht" checked', 'value="Miami"'):
+        assert text in page
+    said = {"needs": "shelter.emergency", "languages": "fr", "near": "Miami", "priority": "emergency",
+            "age_band": "18-25", "household": "1"}
+    wrong = browser.post(path, **{**said, "household": "4"})
+    assert (wrong.status_code, "cancel that request first" in wrong.text) == (422, True)
+    assert browser.post(path, **{**said, "needs": ""}).status_code == 422
+    with reading(world.store) as session:
+        before = session.get_one(Case, world.case).place_latitude
+    assert browser.post(path, **said).status_code == 302
+    with reading(world.store) as session:
+        case = session.get_one(Case, world.case)
+        assert (case.languages, case.priority, case.age_band, case.place_latitude) == (
+            ["fr"], "emergency", "18-25", before)
+    assert sign_in(world.cast.omar).post(path, **said).status_code == 404
