@@ -12,7 +12,7 @@ from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Need
 from referral_dir.domain.vocabulary import Role
 from referral_dir.web import finding_words, for_person, forms
-from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web.auth import action, actor, edge, now, showing, writing
 from referral_dir.web.security import allow_position
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def find_services() -> ResponseReturnValue:
     """The answer, in one round trip."""
     form = forms.chosen_place(request.form)
     try:
-        with writing() as session:
+        # An answer is shown again in another language; a question that was only typed is not asked by that.
+        with showing() if form.get("answered") else writing() as session:
             need = _need(session, form)
             answer = find.match_services(session, edge().indexes, actor(), need, now(), weighed=find.WEIGHED,
                                          shown=forms.shown(form), only=forms.only(form))
