@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from referral_dir.desk import cases, find, places
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Need
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.web import finding_words, for_person, forms
 from referral_dir.web.auth import action, actor, edge, now, showing, writing
@@ -104,6 +105,9 @@ def _question(form: forms.Form, errors: dict[str, str]) -> str:
     # Here alone the browser may ask the phone where it is, and only when a person presses the button.
     allow_position()
     meant = places.choices(form.get("near", "")) if "near" in errors else []
+    if meant:
+        errors = {"near_choice": say("Choose which place is meant"),
+                  **{field: problem for field, problem in errors.items() if field != "near"}}
     return render_template("officer/find.html", form=form, errors=errors, meant=meant, **forms.CHOICES)
 
 
