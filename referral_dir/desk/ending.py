@@ -7,6 +7,7 @@ from referral_dir.desk import audit, notify
 from referral_dir.domain import handoff as rules
 from referral_dir.domain.access import Actor
 from referral_dir.domain.errors import WrongState
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Party, Reason
 from referral_dir.store import case_queries, records
 from referral_dir.store.cases import Handoff, HandoffEvent
@@ -25,7 +26,7 @@ def move(session: "Session", actor: Actor | None, handoff: Handoff, action: Hand
     if after in rules.ENDED:
         values |= {"ended": now, "meeting_point": None}
     if not case_queries.move_handoff(session, handoff.id, before, state=after, **values):
-        raise WrongState("someone was first: reload to see what happened")
+        raise WrongState(say("someone was first: reload to see what happened"))
     session.refresh(handoff)
     session.add(HandoffEvent(handoff_id=handoff.id, at=now, by_id=actor.person_id if actor else None, party=party,
                              action=action, from_state=before, to_state=after, reason=reason))

@@ -151,7 +151,7 @@ def _passkey_of(session: "Session", actor: Actor, answer: str) -> Passkey:
 def _challenge(session: "Session", token: str, now: datetime) -> bytes:
     challenge = generate_challenge()
     if not factor_queries.set_challenge(session, _digest(token), challenge, now + ANSWER_WITHIN):
-        raise WrongState("this session has ended: sign in again")
+        raise WrongState(say("this session has ended: sign in again"))
     return challenge
 
 

@@ -184,9 +184,9 @@ def _check_under_way(session: "Session", handoff: Handoff, now: datetime) -> Han
     row = case_queries.lock_consent(session, handoff.consent_id) if handoff.consent_id else None
     locked = case_queries.lock_handoff(session, handoff.id)
     if locked is None or HandoffState(locked.state) not in UNDER_WAY:
-        raise WrongState("the address can be shown while the handoff is accepted or under way, and not now")
+        raise WrongState(say("the address can be shown while the handoff is accepted or under way, and not now"))
     if row is None or not consent.is_active(case_queries.as_consent(row), now):
-        raise ConsentMissing("the consent for this handoff has ended")
+        raise ConsentMissing(say("the consent for this handoff has ended"))
     return locked
 
 
