@@ -151,6 +151,14 @@ def read_service(chance: Chance) -> Question:
     return ask
 
 
+def compare_services(chance: Chance) -> Question:
+    """Two or three side by side, for one need."""
+    asked = a_need(chance)
+    chosen = [chance.service() for _ in range(chance.random.randint(2, 3))]
+    return lambda side, session: repr(
+        find.compare_services(session, side.indexes, side.cast.olga, _need(asked), chosen, NOW))
+
+
 def organizations_named(chance: Chance) -> Question:
     """Organizations by words of their name."""
     names = [chance.text()[:80] or "x" for _ in range(chance.random.randint(0, 2))]
@@ -180,7 +188,7 @@ def _plain(value: Any) -> str:
 KINDS: Final[Mapping[str, tuple[int, Callable[[Chance], Question]]]] = {
     "match_services": (45, match_services), "explain_match": (20, explain_match),
     "search_services": (20, search_services), "interpreter_for": (5, interpreter_for),
-    "public_help_search": (5, public_help_search),
+    "public_help_search": (5, public_help_search), "compare_services": (6, compare_services),
     "read_service": (6, read_service), "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
 
 

@@ -37,7 +37,8 @@ from tests.noninterference import documents
 from tests.noninterference.documents import HIDDEN, ZONES, a_place, an_id
 
 NOW: Final = people.NOW + timedelta(hours=1)
-SIDES: Final = ("left", "right")
+# Folders of equal length: the page of settings says where the files are.
+SIDES: Final = ("left1", "right")
 # Everyone but the owner of the hidden services: Petra provides them, Clara keeps them.
 WALKERS: Final = ("nobody", "olga", "omar", "pablo", "carl", "vera", "adam")
 
