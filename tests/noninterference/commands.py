@@ -20,7 +20,7 @@ LEFT_OUT: Final = frozenset({"serve", "backup", "restore"})
 OFTEN: Final = ("match", "search", "export")
 # An import is the owner's, who holds the file; what it says and reports is compared all the same. The file's folder and
 # the second are noise.
-_NOISE: Final = re.compile(r"/\S*/(?:left|right)/")
+_NOISE: Final = re.compile(r"/\S*/(?:left1|right)/")
 
 
 Named = tuple[tuple[str, ...], click.Command]
