@@ -35,7 +35,8 @@ _READ: Final = re.compile(r"""form(?:\.get|\.getlist)?[(\[]"([a-z_]+)\"""")
 # What the same request may be answered with twice, and not be the same: form tokens, nonces of the policy, and the
 # second in a session's cookie; and where each side's files are.
 NOISE: Final = tuple(re.compile(p) for p in (
-    r'(?<=name="csrf_token" value=")[^"]*', r"(?<=nonce-)[\w+/=-]+", r'(?<=nonce=")[^"]*', r"(?<=/)(?:left1|right)(?=/)"))
+    r'(?<=name="csrf_token" value=")[^"]*', r"(?<=nonce-)[\w+/=-]+", r'(?<=nonce=")[^"]*',
+    r"(?<=/)(?:left1|right)(?=/)"))
 
 
 @cache
