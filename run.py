@@ -30,6 +30,7 @@ CHECKS = {
 USAGE = """python3 run.py                     set up and serve the demo on 127.0.0.1:8000 (PORT changes it)
 python3 run.py setup               set up alone
 python3 run.py test [ARGUMENTS]    set up and run ruff, bandit, mypy and pytest with the arguments
+python3 run.py screens             set up and take pictures of every page, by the browser tests, into docs/screens
 python3 run.py audit               set up and look for known holes in what the locks name (asks PyPI)
 python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots, line or
                                    noninterference (--pairs N); --help says more
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
         return set_up("requirements.lock") or serve()
     if command == "test":
         return set_up("requirements-dev.lock") or test(rest)
+    if command == "screens" and not rest:
+        return set_up("requirements-dev.lock") or screens()
     if command == "audit" and not rest:
         return set_up("requirements-dev.lock") or audit()
     if command == "bench":
@@ -125,6 +128,17 @@ def serve() -> int:
         sys.stdout.flush()
         os.execve(command[0], command, environ)
     return subprocess.run(command, env=environ, check=False).returncode
+
+
+def screens() -> int:
+    """Pictures of every page and of every step of the tasks, taken by the tests that walk through them."""
+    provide_chromium()
+    folder = ROOT / "docs" / "screens"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("REFERRAL_DIR_")}
+    return subprocess.run([str(BIN / "pytest"), "-q", "--numprocesses", "2", "--dist", "loadfile", "tests/browser"],
+                          env={**environ, "SHOTS": str(folder)}, check=False).returncode
 
 
 def test(arguments: list[str]) -> int:

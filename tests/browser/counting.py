@@ -7,11 +7,16 @@ Wrap a Playwright page in a `Counter` and do the task through it. Free text (a p
     counter = Counter(page)
     counter.tap("button:text-is('Find')")
     counter.write("#near", "Miami, FL")
-    assert counter.total <= 12, counter.told()
+    written_down(counter, "a request is sent")
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.conftest import ROOT
+
+ROW = re.compile(r"^\| (?P<task>[^|]+?) \| (?P<most>\d+) \| (?P<measured>\d+) \|", re.MULTILINE)
 
 
 @dataclass
@@ -62,3 +67,10 @@ class Counter:
     def _tapped(self, what: str) -> None:
         self.taps += 1
         self.steps.append(what)
+
+
+def written_down(counter: Counter, task: str) -> None:
+    """The task took what docs/tasks.md says, and that is no more than it may take."""
+    rows = {row["task"]: row for row in ROW.finditer((ROOT / "docs" / "tasks.md").read_text())}
+    row = rows[task]
+    assert int(row["measured"]) == counter.total <= int(row["most"]), counter.told()

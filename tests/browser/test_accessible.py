@@ -21,7 +21,7 @@ from referral_dir.desk.accounts import hash_password
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine
 from tests import cast as people
-from tests.browser.test_story import Person, chromium  # noqa: F401
+from tests.browser.test_story import SHOTS, Person, chromium, take  # noqa: F401
 from tests.web import access_walk
 from tests.web.conftest import World
 
@@ -130,7 +130,19 @@ class Reader(Person):
         if answer.status != 200 or "text/html" not in answer.headers.get("content-type", ""):
             return False
         self.page.goto(self.address + path, wait_until="load")
+        if SHOTS:
+            self._picture(path)
         return True
+
+    def _picture(self, path: str) -> None:
+        """On a phone, and for a page in English on a desktop too."""
+        name = "-".join(part for part in path.split("?")[0].split("/") if part and len(part) < 30) or "home"
+        language = self.page.locator("html").get_attribute("lang")
+        take(self.page, f"page-{name}-{language}-390")
+        if language == "en":
+            self.page.set_viewport_size({"width": 1280, "height": 900})
+            take(self.page, f"page-{name}-en-1280")
+            self.page.set_viewport_size({"width": 390, "height": 844})
 
     def wrong(self, rules: str = RULES) -> list[str]:
         found: list[str] = self.page.evaluate(f"() => ({WRONG})({rules})")

@@ -46,6 +46,11 @@ def address(settings: config.Settings, sqlite_store: Store) -> Iterator[str]:
     server.close()
 
 
+def take(page: Any, name: str) -> None:
+    """A picture of the whole page in the folder that SHOTS names (`run.py screens`)."""
+    page.screenshot(path=f"{SHOTS}/{name}.jpg", type="jpeg", quality=45, full_page=True)
+
+
 class Person:
     """Someone at a phone; what their browser asks of any other host, or refuses by our policy, is a failure."""
 
@@ -72,8 +77,9 @@ class Person:
         # By a locator, which waits until a page that is being replaced has its document.
         wide = self.page.locator("html").evaluate("html => html.scrollWidth") if "nojs" not in self.shot else 0
         assert wide <= self.page.viewport_size["width"], f"{name} scrolls sideways: {wide}"
-        if SHOTS:
-            self.page.screenshot(path=f"{SHOTS}/{self.shot}-{name}.png", full_page=True)
+        # With script and without look the same.
+        if SHOTS and not self.shot.startswith("nojs"):
+            take(self.page, f"{name}-{self.shot.removeprefix('js-')}")
 
     def done(self) -> None:
         assert self.strangers == []
