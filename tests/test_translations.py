@@ -42,7 +42,7 @@ def test_a_translation_has_the_values_of_its_text(language: str) -> None:
             # "One bed" may leave the number out, in a language that would not say it.
             if found - wanted or (wanted - found - ({"number", "num"} if len(texts) > 1 else set())):
                 wrong.append((said.id, form))
-            if wanted and re.search(r"%(?![(%])", form):
+            if wanted and re.search(r"%(?!\()", form.replace("%%", "")):
                 wrong.append((said.id, form))
     assert wrong == []
 
