@@ -28,6 +28,10 @@ STATES = {
 }
 STEPS = {"reading": say("The file is being read"), "placing": say("Places are being looked up"),
          "writing": say("Records are being compared")}
+# What people know by other words than the format's; the rest is said as the format says it.
+TABLES = {"service": say("Services"), "organization": say("Organizations"), "location": say("Places"),
+          "address": say("Addresses"), "phone": say("Phone numbers"), "schedule": say("Opening hours"),
+          "language": say("Languages"), "service_capacity": say("Free places"), "contact": say("Contacts")}
 LARGEST_MB = jobs.LARGEST // 1024**2
 
 
@@ -75,7 +79,7 @@ def one(job_id: UUID) -> ResponseReturnValue:
     jobs.sweep(edge().store, edge().settings.instance, now())
     with reading(edge().store) as session:
         job = jobs.one(session, actor(), job_id)
-        return render_template("administration/import.html", job=job, states=STATES, steps=STEPS)
+        return render_template("administration/import.html", job=job, states=STATES, steps=STEPS, words=TABLES)
 
 
 @blueprint.get("/<uuid:job_id>/state")

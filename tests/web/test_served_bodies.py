@@ -82,3 +82,30 @@ def test_two_lengths_in_one_request_are_refused(port: int) -> None:
     assert both.count("HTTP/1.1 ") == 1
     assert answer(port, "Content-Length: 9\r\nContent-Length: 5", b"text=food").startswith("HTTP/1.1 400 ")
     assert answer(port, "Transfer-Encoding: gzip, chunked", b"0\r\n\r\n").startswith(("HTTP/1.1 501 ", "HTTP/1.1 400 "))
+
+
+def test_only_the_page_of_imports_is_read_further_and_only_with_a_cookie(port: int) -> None:
+    body = b"x" * (config.LARGEST_BODY_READ + 1)
+    head = f"Content-Length: {len(body)}"
+
+    def told(path: str, cookie: str) -> str:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{cookie}{head}\r\n"
+                               "Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode())
+            answered = b""
+            with suppress(ConnectionError):
+                connection.sendall(body)
+            with suppress(ConnectionError):
+                while part := connection.recv(65536):
+                    answered += part
+        return answered.decode()
+
+    # What the server cuts off, no page has seen: its answer lacks what every page carries.
+    for path, cookie in (("/administration/imports", ""), ("/sign-in", "Cookie: session=x\r\n")):
+        cut_off = told(path, cookie)
+        assert "413" in cut_off.partition("\r\n")[0]
+        assert "Content-Security-Policy" not in cut_off
+    # Read further, and refused by the page: nobody is signed in.
+    refused = told("/administration/imports", "Cookie: session=x\r\n")
+    assert "413" in refused.partition("\r\n")[0]
+    assert "Content-Security-Policy" in refused
