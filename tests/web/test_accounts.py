@@ -243,7 +243,8 @@ def test_no_route_takes_a_case_reference(world: World, sign_in: Callable[[Actor]
     kinds = {(name, type(converter).__name__) for rule in world.app.url_map.iter_rules()
              for name, converter in rule._converters.items()}
     assert {kind for name, kind in kinds if name.endswith("_id")} == {"UUIDConverter"}
-    assert {name for name, kind in kinds if kind == "UnicodeConverter"} <= {"country", "token"}
+    assert {name for name, kind in kinds if kind == "UnicodeConverter"} <= {
+        "country", "token", "version", "code"}  # of a consent notice
     browser = sign_in(world.cast.olga)
     for path in ("/officer/case/{}", "/officer/handoff/{}", "/waiting/{}", "/provider/handoff/{}"):
         assert browser.get(path.format(reference)).status_code == 404
