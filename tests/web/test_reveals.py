@@ -40,9 +40,9 @@ def test_a_zone_counts_when_it_was_confirmed_and_is_a_town(world: World, sign_in
     path = f"/caseworker/service/{world.cast.clinic}/confidential"
     asked = carl.post(path, zone="Miami, FL")
     assert "Nobody else near Miami" in asked.text
-    assert "hidden address" not in carl.get("/caseworker/services").text
+    assert "Hidden address" not in carl.get("/caseworker/services").text
     assert carl.post(path, zone="25.77,-80.19", confirmed="yes").status_code == 422
     assert carl.post(path, zone="Nowhereville-on-Sea").status_code == 422
     assert carl.post(path, zone="Miami, FL", confirmed="yes").status_code == 302
-    assert "hidden address" in carl.get("/caseworker/services").text
+    assert "Hidden address" in carl.get("/caseworker/services").text
     assert sign_in(world.cast.clara).post(path, zone="Miami, FL").status_code == 404

@@ -114,5 +114,5 @@ def test_the_rank_test_finds_a_leak_where_there_is_one(
             return real(session, email) if found else found
 
         monkeypatch.setattr(accounts.people_queries, "credentials", leaky)
-    times = timed(quick, "/sign-in", rounds=300, kinds=("known", "unknown"), password="wrong words in a row")
+    times = timed(quick, "/sign-in", rounds=500, kinds=("known", "unknown"), password="wrong words in a row")
     assert slower(times, "known", "unknown", 1) > NEAR[1]
