@@ -33,8 +33,8 @@ class _Catalogues(Domain):  # type: ignore[misc]
 def install(app: Flask) -> None:
     """Choose the language of each request; let every page say things in it."""
     app.config.update(BABEL_DEFAULT_LOCALE="en", BABEL_DEFAULT_TIMEZONE="UTC")
-    Babel(app, locale_selector=chosen)
-    app.extensions["babel"].domain_instance = _Catalogues()
+    # Kept where `get_domain` looks: on the instance, not on what it leaves in the app's extensions.
+    Babel(app, locale_selector=chosen).domain_instance = _Catalogues()
     app.jinja_env.finalize = in_words
     app.jinja_env.filters["said"] = in_words
     app.jinja_env.globals.update(OWN_NAMES=OWN_NAMES, ui_language=ui_language, direction=direction)

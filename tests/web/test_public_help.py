@@ -137,6 +137,15 @@ def test_the_language_of_an_answer_changes_and_what_was_asked_stays(town: World)
     assert "Clinic (invented)" in again.text
 
 
+@pytest.mark.parametrize(("language", "words"), [
+    ("es", "Encontrar ayuda"), ("fr", "Trouver de l"), ("ar", "إيجاد مساعدة"), ("uk", "Знайти допомогу")])
+def test_what_the_templates_say_is_in_the_pages_language(town: World, language: str, words: str) -> None:
+    page = town.app.test_client().get(f"/?lang={language}").text
+    assert words in page
+    assert "Find help" not in page
+    assert "Leave this page" not in page, "nor what stands around every page"
+
+
 def test_a_hidden_or_ended_service_has_no_public_page_and_no_card(town: World) -> None:
     client = town.app.test_client()
     for path in ("", "/card"):
