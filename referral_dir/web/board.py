@@ -1,9 +1,11 @@
 """The availability board, which caseworkers and providers share."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 from uuid import UUID
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date
 from flask_babel import gettext as _
@@ -13,7 +15,7 @@ from referral_dir.domain.errors import Invalid
 from referral_dir.domain.saying import say
 from referral_dir.store.db import reading
 from referral_dir.web import forms
-from referral_dir.web.auth import actor, edge, now, writing
+from referral_dir.web.auth import action, actor, edge, now, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,6 @@ class Endpoints:
     still: str
     undo: str
     week: str
-
-
-def endpoints(blueprint: str, board: str) -> Endpoints:
-    """The endpoints of this blueprint, whose board is this view."""
-    return Endpoints(f"{blueprint}.{board}", *(f"{blueprint}.{view}" for view in (
-        "set_capacity", "capacity_still_true", "undo_capacity", "capacity_week")))
 
 
 def page(to: Endpoints, error: Invalid | None = None, wrong: UUID | None = None) -> ResponseReturnValue:
@@ -99,3 +95,21 @@ def _seen() -> int | None:
 def _back(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
     """To the same row, which the browser gives the focus, as its address names it."""
     return redirect(url_for(to.board, _anchor=f"row-{capacity_id}"))
+
+
+# What every board has beside itself: rule, view, method, action and what it does.
+VIEWS: Final = (
+    ("", "set_capacity", "POST", "capacity:update", set_number),
+    ("/still-true", "capacity_still_true", "POST", "capacity:update", confirm),
+    ("/undo", "undo_capacity", "POST", "capacity:update", undo),
+    ("/week", "capacity_week", "GET", "capacity:read", week),
+)
+
+
+def add_views(blueprint: Blueprint, board: str) -> Endpoints:
+    """Give a blueprint the board's forms and its week, beside the board itself, which is this view of it."""
+    to = Endpoints(f"{blueprint.name}.{board}", *(f"{blueprint.name}.{view}" for _rule, view, *_more in VIEWS))
+    for rule, view, method, act, do in VIEWS:
+        blueprint.add_url_rule(f"/capacity/<uuid:capacity_id>{rule}", view, action(act)(partial(do, to)),
+                               methods=[method])
+    return to

@@ -21,7 +21,7 @@ from referral_dir.web.auth import action, actor, edge, local_path, now, writing
 
 blueprint = Blueprint("caseworker", __name__, url_prefix="/caseworker")
 GUARD = frozenset({Role.CASEWORKER})
-BOARD = board.endpoints("caseworker", "board_page")
+BOARD = board.add_views(blueprint, "board_page")
 COMMON_TILES = COMMON[:12]
 
 
@@ -30,34 +30,6 @@ COMMON_TILES = COMMON[:12]
 def board_page() -> ResponseReturnValue:
     """How much is free: what needs a word first."""
     return board.page(BOARD)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>")
-@action("capacity:update")
-def set_capacity(capacity_id: UUID) -> ResponseReturnValue:
-    """So many, right now."""
-    return board.set_number(BOARD, capacity_id)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>/still-true")
-@action("capacity:update")
-def capacity_still_true(capacity_id: UUID) -> ResponseReturnValue:
-    """The number stands."""
-    return board.confirm(BOARD, capacity_id)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>/undo")
-@action("capacity:update")
-def undo_capacity(capacity_id: UUID) -> ResponseReturnValue:
-    """As it was before the last change."""
-    return board.undo(BOARD, capacity_id)
-
-
-@blueprint.get("/capacity/<uuid:capacity_id>/week")
-@action("capacity:read")
-def capacity_week(capacity_id: UUID) -> ResponseReturnValue:
-    """How full it was in the last seven days."""
-    return board.week(BOARD, capacity_id)
 
 
 @blueprint.get("/services")

@@ -21,7 +21,7 @@ from referral_dir.web.auth import action, actor, edge, now, showing, writing
 
 blueprint = Blueprint("provider", __name__, url_prefix="/provider")
 GUARD = frozenset({Role.PROVIDER})
-BOARD = board.endpoints("provider", "capacity_board")
+BOARD = board.add_views(blueprint, "capacity_board")
 # No sign-in lasts longer.
 LONGEST_WAIT = timedelta(hours=12)
 
@@ -130,31 +130,3 @@ def withdrawn(handoff_id: UUID) -> ResponseReturnValue:
 def capacity_board() -> ResponseReturnValue:
     """How much is free: what needs a word first."""
     return board.page(BOARD)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>")
-@action("capacity:update")
-def set_capacity(capacity_id: UUID) -> ResponseReturnValue:
-    """So many, right now."""
-    return board.set_number(BOARD, capacity_id)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>/still-true")
-@action("capacity:update")
-def capacity_still_true(capacity_id: UUID) -> ResponseReturnValue:
-    """The number stands."""
-    return board.confirm(BOARD, capacity_id)
-
-
-@blueprint.post("/capacity/<uuid:capacity_id>/undo")
-@action("capacity:update")
-def undo_capacity(capacity_id: UUID) -> ResponseReturnValue:
-    """As it was before the last change."""
-    return board.undo(BOARD, capacity_id)
-
-
-@blueprint.get("/capacity/<uuid:capacity_id>/week")
-@action("capacity:read")
-def capacity_week(capacity_id: UUID) -> ResponseReturnValue:
-    """How full it was in the last seven days."""
-    return board.week(BOARD, capacity_id)
