@@ -211,6 +211,20 @@ def place_label(place: Place) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def place_problem(error: PlaceError) -> str:
+    """What is wrong with a place, and which ones may be meant."""
+    problem: str = error.args[0]
+    if isinstance(error, AmbiguousPlace):
+        return say("%(problem)s: %(places)s", problem=problem, places=_labels(error.choices))
+    if isinstance(error, UnknownPlace) and error.suggestions:
+        return say("%(problem)s: did you mean %(places)s?", problem=problem, places=_labels(error.suggestions))
+    return problem
+
+
+def _labels(places: tuple[Place, ...]) -> str:
+    return "; ".join(place_label(p) for p in places)
+
+
 def _at_coordinates(match: re.Match[str]) -> Place:
     latitude, south, longitude, west = match.groups()
     lat = float(latitude) * (-1 if (south or "").upper() == "S" else 1)

@@ -372,15 +372,7 @@ def _try(errors: dict[str, str], field: str, make: Any) -> Any:
     try:
         return make()
     except (UnknownLanguage, ValueError) as error:
-        problem = error.args[0] if error.args else str(error)
-        if isinstance(error, geo.AmbiguousPlace):
-            problem = say("%(problem)s: %(places)s", problem=problem, places=_labels(error.choices))
-        elif isinstance(error, geo.UnknownPlace) and error.suggestions:
-            problem = say("%(problem)s: did you mean %(places)s?", problem=problem, places=_labels(error.suggestions))
-        errors[field] = problem
+        errors[field] = geo.place_problem(error) if isinstance(error, geo.PlaceError) else \
+            error.args[0] if error.args else str(error)
         return None
-
-
-def _labels(places: Sequence[Place]) -> str:
-    return "; ".join(geo.place_label(p) for p in places)
 

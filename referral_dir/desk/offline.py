@@ -53,9 +53,7 @@ def region(session: "Session", actor: Actor, near: str, radius_km: float | None,
     try:
         place = geo.resolve_place(near)
     except geo.PlaceError as error:
-        choices = getattr(error, "choices", ()) or getattr(error, "suggestions", ())
-        raise Invalid({"near": error.args[0], **({"choices": "\n".join(map(geo.place_label, choices))}
-                                                 if choices else {})}) from error
+        raise Invalid({"near": geo.place_problem(error)}) from error
     radius = radius_km or 50.0
     if not 1 <= radius <= LARGEST_REGION_KM:
         raise Invalid({"radius_km": say("write a distance from 1 to %(most)s km", most=int(LARGEST_REGION_KM))})

@@ -60,9 +60,8 @@ UNKNOWN: Final = Opening(OpenState.UNKNOWN)
 
 def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime) -> Opening:
     """What the schedules say about `now` (aware). UNKNOWN where nothing readable or no time zone is given."""
-    readable = tuple(s for s in schedules if s.closed or _times(s) is not None)
-    zone = _zone(timezone_name, readable)
-    if zone is None or not any(not s.closed for s in readable):
+    readable, zone = _readable(schedules, timezone_name)
+    if zone is None:
         return UNKNOWN
     instant = now.astimezone(UTC)
     first = now.astimezone(zone).date() - timedelta(days=1)
@@ -83,11 +82,18 @@ def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datet
 
 def spans(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime, days: int) -> Spans | None:
     """When it is open from the day before `now` until so many days after it, in UTC; None where that is unknown."""
-    readable = tuple(s for s in schedules if s.closed or _times(s) is not None)
-    zone = _zone(timezone_name, readable)
-    if zone is None or not any(not s.closed for s in readable):
+    readable, zone = _readable(schedules, timezone_name)
+    if zone is None:
         return None
     return _spans(readable, zone, now.astimezone(zone).date() - timedelta(days=1), days + 2)
+
+
+def _readable(schedules: Sequence[Schedule],
+              timezone_name: str | None) -> tuple[tuple[Schedule, ...], tzinfo | None]:
+    """The schedules that say something, and their zone: None where nobody can tell when it is open."""
+    readable = tuple(s for s in schedules if s.closed or _times(s) is not None)
+    zone = _zone(timezone_name, readable)
+    return readable, zone if any(not s.closed for s in readable) else None
 
 
 def opens_by(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime, by: datetime) -> bool | None:
