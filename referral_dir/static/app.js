@@ -5,7 +5,6 @@
 //   data-confirm="Sure?"  form: asks before it is sent
 //   data-poll="/version"  hidden link: reads that address every data-every (30) seconds; once it is not data-version,
 //                         reloads where nothing was typed, else shows the link
-//   data-undo="20"        goes away after so many seconds
 //   data-speak="#text"    button: the device reads it aloud; again stops
 //   data-position         button: where the device is, once, into the form's lat and lon, or near; says data-done or data-fail
 //   data-copy="#text"     button: copies it, says data-done
@@ -79,7 +78,6 @@
       }).catch(function () {});
     }, (link.dataset.every || 30) * 1000);
   });
-  all("[data-undo]", function (e) { setTimeout(function () { e.hidden = true; }, e.dataset.undo * 1000); });
   on("[data-speak]", "click", function (button) {
     var said = document.querySelector(button.dataset.speak), words = new SpeechSynthesisUtterance(said.innerText);
     words.lang = said.closest("[lang]").lang;

@@ -1,9 +1,9 @@
 // The page on which somebody keeps a copy on this device, renews it, or takes it away.
 (function () {
   "use strict";
-  const form = document.querySelector("form[data-copy]"), say = document.getElementById("copy-state"), COPY = "offline-copy";
+  const form = document.querySelector("form[data-region]"), say = document.getElementById("copy-state"), COPY = "offline-copy";
   if (!form || !("serviceWorker" in navigator) || !window.caches) { return; }
-  document.querySelectorAll("[data-needs-script]").forEach(part => { part.hidden = false; });
+  document.querySelectorAll("[data-needs-worker]").forEach(part => { part.hidden = false; });
   const worker = () => window.trustedTypes
     ? trustedTypes.createPolicy("offline", { createScriptURL: () => "/offline/worker.js" }).createScriptURL("")
     : "/offline/worker.js";

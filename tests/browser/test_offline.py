@@ -93,9 +93,9 @@ def keep_a_copy(officer: Person, address: str) -> None:  # noqa: F811
     page = officer.page
     page.goto(f"{address}/offline/")
     page.fill("#near", "Miami, FL")
-    page.check("form[data-copy] input[type=checkbox]")
+    page.check("form[data-region] input[type=checkbox]")
     officer.picture("offline-opt-in")
-    page.click("form[data-copy] button")
+    page.click("form[data-region] button")
     page.wait_for_selector("text=A copy is on this device")
     page.wait_for_function("navigator.serviceWorker.controller !== null")
 
@@ -162,5 +162,5 @@ def test_without_script_the_page_says_what_to_do_instead(chromium: Any, address:
     officer = Person(chromium, address, script=False).sign_in("officer@demo.example")
     officer.page.goto(f"{address}/offline/")
     officer.see("This needs script")
-    assert not officer.page.is_visible("form[data-copy]")
+    assert not officer.page.is_visible("form[data-region]")
     officer.done()
