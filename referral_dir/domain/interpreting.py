@@ -62,6 +62,10 @@ def can_interpret(need: Need, interpreter: Candidate, now: datetime) -> bool:
         return False
     if availability.ended(interpreter.offered_until, now) or not is_safe(need, interpreter):
         return False
+    # An interpreter who has said no to this case for good, a conflict of interest say, is not brought back as a voice.
+    declined = need.declined.get(interpreter.service_id)
+    if declined is not None and declined.lasts:
+        return False
     if availability.state(interpreter.capacity, 1, now) is CapacityState.FULL:
         return False
     distance = distance_km(need, interpreter)

@@ -31,9 +31,6 @@ SUGGESTED_FIT: Final = 0.6
 CAPACITY_FIT: Final[Mapping[str, float]] = MappingProxyType({
     "available": 1.0, "unknown": 0.3, "unconfirmed": 0.5, "unconfirmed, too few": 0.1, "full": 0.0})
 MAXIMUM_UNMET: Final = 2
-# After these a service is not offered to the case again: nothing that time changes would change the answer.
-LASTING: Final = frozenset({Reason.NOT_ELIGIBLE, Reason.LANGUAGE, Reason.UNSAFE_HERE, Reason.NEED_NOT_MET,
-                            Reason.CONFLICT_OF_INTEREST})
 # After these it is offered later: when it has said anew what is free, or when its unit's shelf life has passed.
 PASSING: Final = frozenset({Reason.FULL, Reason.WAITING_FOR_PLACE, Reason.NO_RESPONSE, Reason.OTHER})
 
@@ -93,7 +90,7 @@ def not_offered(need: Need, candidate: Candidate) -> str | None:
     if not any(codes & candidate.needs for codes in need.needs.values()):
         return "it serves none of the needs"
     declined = need.declined.get(candidate.service_id)
-    if declined is not None and declined.reason in LASTING:
+    if declined is not None and declined.lasts:
         return f"it has declined this case: {declined.reason.replace('_', ' ')}"
     if not is_safe(need, candidate):
         return "it is of an organization or community to avoid, or in an area to avoid"

@@ -32,12 +32,22 @@ class Area:
     radius_km: float
 
 
+# After these a service is not offered to the case again: nothing that time changes would change the answer.
+LASTING: Final = frozenset({Reason.NOT_ELIGIBLE, Reason.LANGUAGE, Reason.UNSAFE_HERE, Reason.NEED_NOT_MET,
+                            Reason.CONFLICT_OF_INTEREST})
+
+
 @dataclass(frozen=True, slots=True)
 class Declined:
     """A service said no to this case, or nothing at all: why, and when."""
 
     reason: Reason
     at: datetime
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the no is for good."""
+        return self.reason in LASTING
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from referral_dir.domain.availability import Capacity
 from referral_dir.domain.interpreting import INTERPRETED_FIT, LANGUAGE_UNKNOWN_FIT
 from referral_dir.domain.matching import (
     CAPACITY_FIT,
-    LASTING,
     SUGGESTED_FIT,
     UNKNOWN_COST,
     WEIGHTS,
@@ -159,7 +158,7 @@ class Question:
         for area in need.excluded_areas:
             kept &= ~self._lies_in(rows, area.latitude, area.longitude, area.radius_km)
         for service_id, declined in need.declined.items():
-            if declined.reason in LASTING:
+            if declined.lasts:
                 kept &= ~np.isin(rows, c.rows_of(service_id.int))
         return kept
 

@@ -15,7 +15,7 @@ from referral_dir.domain.availability import Capacity, CapacityState
 from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, Refused, WrongState
 from referral_dir.domain.interpreting import Via
-from referral_dir.domain.need import Area, Candidate, EligibilityRule, Need, ServedArea
+from referral_dir.domain.need import Area, Candidate, Declined, EligibilityRule, Need, ServedArea
 from referral_dir.domain.needs import expand
 from referral_dir.domain.opening import OpenState, Schedule, opening, opens_by
 from referral_dir.domain.reference import ALPHABET, new_reference, short
@@ -242,6 +242,14 @@ def test_an_open_interpreter_makes_the_language_met_and_is_named() -> None:
     excluded = need(languages=("ti",), excluded_organizations=frozenset({there.organization_id}))
     for asked, interpreter in ((need(languages=("ti",)), full), (need(languages=("ti",)), closed), (excluded, there)):
         assert unmet(asked, candidate(), (interpreter,)) == ["language"]
+
+
+def test_an_interpreter_who_declined_the_case_for_good_is_not_brought_back_as_its_voice() -> None:
+    voices = candidate(confirmed_needs=frozenset({"interpretation.remote"}), remote=True, points=(),
+                       languages=frozenset({"ti"}), capacity=Capacity("hour", 2, 4, NOW))
+    for reason, brought in ((Reason.CONFLICT_OF_INTEREST, False), (Reason.FULL, True)):
+        asked = need(languages=("ti",), declined={voices.service_id: Declined(reason, NOW)})
+        assert bool(matching.rank(asked, [candidate()], [voices], NOW).matches) is brought
 
 
 def test_remote_and_covering_services_count_although_they_are_far() -> None:
