@@ -27,7 +27,7 @@ from referral_dir.index.match import MatchIndex
 from referral_dir.interop.importing import import_directory
 from referral_dir.store import candidates
 from referral_dir.store.db import Store, reading, transaction
-from referral_dir.web import forms, officer
+from referral_dir.web import finding, forms
 
 # What an engine with few matches near a place would spare must not count: only full pages do.
 SHOWN: Final = find.SHOWN
@@ -42,7 +42,7 @@ STAGES: Final[dict[str, tuple[Any, str]]] = {
     "rows loaded": (candidates, "load_candidates"),
     "phones loaded": (candidates, "phones_of"),
     "rules applied": (matching, "rank"),
-    "page rendered": (officer, "render_template"),
+    "page rendered": (finding, "render_template"),
 }
 
 

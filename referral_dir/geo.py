@@ -158,10 +158,12 @@ def nearest_place(latitude: float, longitude: float, *, at_least: int = 0) -> Pl
 def places_within(latitude: float, longitude: float, radius_km: float, limit: int) -> list[Place]:
     """The largest places within so many km of a point (degrees, WGS 84), at most `limit`."""
     here = _unit_vectors(np.radians(np.array([[latitude, longitude]])))[0]
-    known = _gazetteer()
-    inside = np.flatnonzero(known.vectors @ here >= math.cos(radius_km / EARTH_RADIUS_KM))
+    known, angle = _gazetteer(), radius_km / EARTH_RADIUS_KM
+    reach = math.degrees(angle) + 0.01
+    first, last = np.searchsorted(known.latitudes, (latitude - reach, latitude + reach))
+    inside = known.by_latitude[first:last][known.vectors[first:last] @ here >= math.cos(angle)]
     # The gazetteer's rows are in order of population.
-    return [_place(int(number)) for number in np.sort(known.by_latitude[inside])[:limit]]
+    return [_place(int(number)) for number in np.sort(inside)[:limit]]
 
 
 @lru_cache(maxsize=8)

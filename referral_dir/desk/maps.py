@@ -161,9 +161,7 @@ def draw(middle: tuple[float, float], radius_km: float, marks: Sequence[Mark], n
 def _pins(frame: Frame, marks: Sequence[Mark], taken: list[Box]) -> tuple[Pin, ...]:
     """Pins; those whose flags would cover each other are one, at the place of the first."""
     pins: list[Pin] = []
-    for mark in marks:
-        assert mark.point is not None
-        x, y = (round(n, 1) for n in frame.point(*mark.point))
+    for mark, (x, y) in zip(marks, frame.points(m.point for m in marks if m.point), strict=True):
         pins.append(Pin(x, y, (mark.number,), _tag((mark.number,), x, y - 18), mark.rough))
     while pair := _covering(pins):
         first, second = pair
@@ -186,13 +184,13 @@ def _zones(frame: Frame, marks: Sequence[Mark], taken: list[Box]) -> tuple[Zone,
         groups.setdefault((mark.zone or "", mark.point), []).append(mark.number)
     zones, radius = [], ZONE_KM / frame.unit_km
     for (name, point), numbers in groups.items():
-        x, y = frame.point(*point) if point else (0.0, 0.0)
+        [(x, y)] = frame.points([point]) if point else [(0.0, 0.0)]
         away = max(radius, 30.0)
         around = [_tag(tuple(numbers), x + away * math.sin(math.radians(a)), y - away * math.cos(math.radians(a)))
                   for a in (0, 180, 45, 315, 90, 270, 135, 225, 20, 340)]
         label = _free(frame, around, taken) or around[0]
         taken.append(label)
-        zones.append(Zone(round(x, 1), round(y, 1), round(radius, 1), name, tuple(numbers), label))
+        zones.append(Zone(x, y, round(radius, 1), name, tuple(numbers), label))
     return tuple(zones)
 
 
@@ -217,13 +215,15 @@ def _rings(frame: Frame, shown_km: float, taken: list[Box]) -> tuple[Ring, ...]:
 def _towns(frame: Frame, taken: list[Box]) -> tuple[Town, ...]:
     """The largest towns whose names find room."""
     towns: list[Town] = []
-    for place in geo.places_within(frame.latitude, frame.longitude, frame.reach_km, 40):
-        x, y = frame.point(place.latitude, place.longitude)
+    places = geo.places_within(frame.latitude, frame.longitude, frame.reach_km, 40)
+    for place, (x, y) in zip(places, frame.points((p.latitude, p.longitude) for p in places), strict=True):
+        if len(towns) == TOWNS or not frame.holds(x, y, 4):
+            continue
         width = 6.4 * len(place.name) + 6
-        label = _free(frame, [Box(round(x, 1), round(y + dy, 1), width, 14, place.name) for dy in (11, -10)], taken)
-        if label and len(towns) < TOWNS and frame.holds(x, y, 4):
+        label = _free(frame, [Box(x, round(y + dy, 1), width, 14, place.name) for dy in (11, -10)], taken)
+        if label:
             taken += [label, Box(x, y, 6, 6)]
-            towns.append(Town(round(x, 1), round(y, 1), label))
+            towns.append(Town(x, y, label))
     return tuple(towns)
 
 

@@ -8,7 +8,7 @@ is a circle.
 import json
 import lzma
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -55,10 +55,10 @@ class Frame:
         stretch = np.where(sine < 1e-12, 1.0, angle / np.maximum(sine, 1e-12)) * EARTH_RADIUS_KM / self.unit_km
         return np.stack([self.width / 2 + east * stretch, self.height / 2 - north * stretch], axis=1)
 
-    def point(self, latitude: float, longitude: float) -> tuple[float, float]:
-        """One point."""
-        [[x, y]] = self.project(np.array([[latitude, longitude]])).tolist()
-        return x, y
+    def points(self, degrees: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+        """(latitude, longitude) as (x, y), to a tenth of a unit."""
+        projected = self.project(np.array(list(degrees), dtype=np.float64).reshape(-1, 2))
+        return [(x, y) for x, y in projected.round(1).tolist()]
 
     def holds(self, x: float, y: float, margin: float = 0.0) -> bool:
         """Whether the point lies inside, this far from the edge."""
@@ -76,10 +76,12 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Rows of (latitude, longitude, whether the side to the next point is the cell's own), and borders without it."""
+    """Rows of (latitude, longitude, whether the side to the next point is the cell's own) of rings, then of borders;
+    before which row each but the first begins, and how many of them are rings."""
 
-    rings: tuple[Points, ...]
-    lines: tuple[Points, ...]
+    points: Points
+    begins: tuple[int, ...]
+    rings: int
 
 
 def outlines(frame: Frame) -> Outlines:
@@ -88,14 +90,15 @@ def outlines(frame: Frame) -> Outlines:
     land, coast, borders = [], [], []
     for column, row in _cells(level, frame):
         cell = _cell(level, column, row)
-        for ring in cell.rings:
-            drawn = _whole(_clip(_on_paper(ring, frame), frame))
+        parts = np.split(np.column_stack([frame.project(cell.points[:, :2]), cell.points[:, 2]]), cell.begins)
+        for ring in parts[:cell.rings]:
+            drawn = _whole(_clip(ring, frame))
             if len(drawn) > 2 and np.ptp(drawn[:, :2], axis=0).max() >= SMALLEST:
                 area, lines = _thin_ring(drawn)
                 land.append(_path(area) + "z")
                 coast += [_path(line) for line in lines]
-        for line in cell.lines:
-            borders += [_path(_thin(part)) for part in _inside(frame.project(line), frame)]
+        for line in parts[cell.rings:]:
+            borders += [_path(_thin(part)) for part in _inside(line[:, :2], frame)]
     return Outlines("".join(land), "".join(coast), "".join(borders))
 
 
@@ -120,8 +123,9 @@ def _cell(level: str, column: int, row: int) -> _Cell:
     def degrees(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> Points:
         return np.stack([y / about["grain"] + corner[1], x / about["grain"] + corner[0]], axis=1)
 
-    closed = [np.column_stack([degrees(x, y), _on_edge(x, size) | _on_edge(y, size)]) for x, y in parts[:len(rings)]]
-    return _Cell(tuple(closed), tuple(degrees(x, y) for x, y in parts[len(rings):]))
+    closed = [np.column_stack([degrees(x, y), _on_edge(x, size) | _on_edge(y, size)]) for x, y in parts]
+    begins = np.cumsum([len(part) for part in closed])[:-1]
+    return _Cell(np.concatenate(closed or [np.empty((0, 3))]), tuple(begins.tolist()), len(rings))
 
 
 def _on_edge(numbers: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
@@ -145,10 +149,6 @@ def _cells(level: str, frame: Frame) -> Iterator[tuple[int, int]]:
     last = math.floor((frame.longitude + across + 180) / size)
     columns = sorted({n % (360 // size) for n in range(first, min(last, first + 360 // size) + 1)})
     yield from ((column, row) for row in rows for column in columns)
-
-
-def _on_paper(ring: Points, frame: Frame) -> Points:
-    return np.column_stack([frame.project(ring[:, :2]), ring[:, 2]])
 
 
 def _clip(ring: Points, frame: Frame) -> Points:

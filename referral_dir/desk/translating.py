@@ -42,6 +42,9 @@ def in_language(value: Any, language: str) -> Any:
 
 def _said(said: Said, language: str) -> str:
     values = {name: in_language(value, language) for name, value in said.values.items()}
+    if said.kind is Kind.SENTENCE:
+        text = str(catalogue(language).ugettext(said.source)) if said.source else ""
+        return text % values if values else text
     match said.kind:
         case Kind.PLURAL:
             one, many = said.source
@@ -52,7 +55,4 @@ def _said(said: Said, language: str) -> str:
             return label(said.source, language)
         case Kind.LANGUAGE:
             return language_name(said.source, language)
-        case Kind.WEEK_TIME:
-            return str(format_datetime(said.source, "EEE HH:mm", locale=Locale(language)))
-    text = str(catalogue(language).ugettext(said.source)) if said.source else ""
-    return text % values if values else text
+    return str(format_datetime(said.source, "EEE HH:mm", locale=Locale(language)))

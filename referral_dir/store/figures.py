@@ -14,17 +14,21 @@ from referral_dir.store.cases import Handoff, HandoffEvent
 from referral_dir.store.exclusion_queries import visible
 from referral_dir.store.records import AskedCount
 
+# Made once, for the table and one row at a time: as a new statement each time, SQLAlchemy would compile it anew.
+_COUNT = {dialect: query.on_conflict_do_update(
+    index_elements=["month", "need", "trait", "value"],
+    set_={"fitted": AskedCount.fitted + query.excluded.fitted,
+          "unfitted": AskedCount.unfitted + query.excluded.unfitted})
+    for dialect, query in (("postgresql", postgresql.insert(AskedCount)), ("sqlite", sqlite.insert(AskedCount)))}
+
 
 def count_asked(session: Session, month: date, rows: Collection[tuple[str, str, str]], *, fitted: int,
                 unfitted: int) -> None:
     """Count (need, trait, value) so often more each: in one order, so that no two searches wait for each other."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    query = insert(AskedCount).values([
+    connection = session.connection()
+    connection.execute(_COUNT[connection.dialect.name], [
         {"month": month, "need": need, "trait": trait, "value": value, "fitted": fitted,
          "unfitted": unfitted} for need, trait, value in sorted(rows)])
-    session.execute(query.on_conflict_do_update(index_elements=["month", "need", "trait", "value"], set_={
-        "fitted": AskedCount.fitted + query.excluded.fitted,
-        "unfitted": AskedCount.unfitted + query.excluded.unfitted}))
 
 
 def unfitted_by(session: Session, month: date, trait: str, *, by_need: bool = False) -> dict[str, int]:

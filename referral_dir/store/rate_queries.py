@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 from referral_dir.store.people import RateCount
 
 PRUNED_AT_ONCE = 100
+_ONCE_MORE = {dialect: query.on_conflict_do_update(
+    index_elements=["key", "window"], set_={"count": RateCount.count + 1}).returning(RateCount.count)
+    for dialect, query in (("postgresql", postgresql.insert(RateCount)), ("sqlite", sqlite.insert(RateCount)))}
 
 
 def count_once_more(session: Session, key: str, window: datetime) -> int:
     """Add one; the new count."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    query = insert(RateCount).values(key=key, window=window, count=1)
-    query = query.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateCount.count + 1})
-    return session.scalar(query.returning(RateCount.count)) or 1
+    connection = session.connection()
+    query = _ONCE_MORE[connection.dialect.name]
+    return int(connection.execute(query, {"key": key, "window": window, "count": 1}).scalar_one())
 
 
 def counted(session: Session, keys: Sequence[str], windows: Sequence[datetime]) -> dict[tuple[str, datetime], int]:

@@ -190,4 +190,4 @@ def _write_audit(session: Session, entries: list[Audited]) -> None:
         }
         row["hash"] = previous = entry_hash(row)
         rows.append(row)
-    session.execute(insert(AuditEntry), rows)
+    session.connection().execute(insert(AuditEntry), rows)

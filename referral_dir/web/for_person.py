@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import segno
 from flask import render_template, url_for
-from flask_babel import force_locale
 from markupsafe import Markup
 
 from referral_dir.desk.find import ServiceView
 from referral_dir.domain.saying import UI_LANGUAGES
 from referral_dir.web.auth import edge
-from referral_dir.web.languages import ui_language
+from referral_dir.web.languages import speaking, ui_language
 
 
 def chosen(wished: str | None, spoken: Sequence[str]) -> str:
@@ -21,7 +20,7 @@ def chosen(wished: str | None, spoken: Sequence[str]) -> str:
 
 def body(view: ServiceView, language: str) -> Markup:
     """The page's inside. A confidential service has no code to scan and no address on it, only its number."""
-    with force_locale(language):
+    with speaking(language):
         page = render_template("officer/person_page.html", view=view, language=language, code=_code(view, language))
     # What a template has rendered is escaped already.
     return Markup(page)  # noqa: S704 # nosec B704

@@ -5,17 +5,19 @@ carries it, else the browser's own wish counts. Changing the language of a page 
 form with `page_language` set: nothing is acted on then, and the page comes back filled in (`auth.writing`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from babel.support import NullTranslations
-from flask import Flask, current_app, request
-from flask_babel import Babel, Domain, get_locale
+from flask import Flask, current_app, g, has_request_context, request
+from flask_babel import Babel, Domain
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 
 from referral_dir.desk import accounts
 from referral_dir.desk.translating import catalogue, in_language
-from referral_dir.domain.saying import UI_LANGUAGES
+from referral_dir.domain.saying import UI_LANGUAGES, Said
 from referral_dir.store.db import transaction
 
 # In their own words, as everybody looks for their own.
@@ -34,8 +36,12 @@ def install(app: Flask) -> None:
     """Choose the language of each request; let every page say things in it."""
     app.config.update(BABEL_DEFAULT_LOCALE="en", BABEL_DEFAULT_TIMEZONE="UTC")
     # Kept where `get_domain` looks: on the instance, not on what it leaves in the app's extensions.
-    Babel(app, locale_selector=chosen).domain_instance = _Catalogues()
+    Babel(app, locale_selector=ui_language).domain_instance = _Catalogues()
     app.jinja_env.finalize = in_words
+    # Flask-Babel's own look up the locale anew for each of a page's hundreds of texts.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: catalogue(ui_language()).ugettext(text),
+        ngettext=lambda one, many, number: catalogue(ui_language()).ungettext(one, many, number), newstyle=True)
     app.jinja_env.filters["said"] = in_words
     app.jinja_env.globals.update(OWN_NAMES=OWN_NAMES, ui_language=ui_language, direction=direction)
     app.before_request(_remember)
@@ -86,8 +92,24 @@ def _carry(endpoint: str, values: dict[str, Any]) -> None:
 
 
 def ui_language() -> str:
-    """The code of the page's language; English outside a request."""
-    return str(get_locale() or "en").split("_")[0]
+    """The code of the page's language, the same for all of one request; English outside a request."""
+    if not has_request_context():
+        return "en"
+    if "ui_language" not in g:
+        g.ui_language = chosen()
+    language: str = g.ui_language
+    return language
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """A part of a page in another language than the rest."""
+    page = ui_language()
+    g.ui_language = language
+    try:
+        yield
+    finally:
+        g.ui_language = page
 
 
 def direction() -> str:
@@ -97,4 +119,4 @@ def direction() -> str:
 
 def in_words(value: Any) -> Any:
     """What a rule or a workflow said, in the page's language; everything else as it is."""
-    return in_language(value, ui_language())
+    return in_language(value, ui_language()) if isinstance(value, Said) else value

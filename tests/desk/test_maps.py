@@ -5,6 +5,7 @@ import math
 import re
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +65,7 @@ def test_nothing_of_the_outlines_lies_outside_the_frame(latitude: float, longitu
 def test_distance_and_direction_from_the_middle_are_true_anywhere(
         latitude: float, longitude: float, km: float, degrees: float) -> None:
     frame = Frame(latitude, longitude, 360, 320, 1.0)
-    x, y = frame.point(*away((latitude, longitude), km, degrees))
+    [(x, y)] = frame.project(np.array([away((latitude, longitude), km, degrees)])).tolist()
     assert math.hypot(x - 180, y - 160) == pytest.approx(km, rel=1e-6, abs=1e-3)
     if abs(latitude) < 89:
         ahead = math.radians(degrees)
