@@ -95,7 +95,10 @@ def _how_to() -> list[tuple[str, str, str]]:
         "languages": "names or codes, with commas", "hours": "Mo-Fr 09:00-12:00, 13:00-17:00; Sa 10:00-12:00, or 24/7",
         "phones": "one on each line: +1 305 555 0100 (day and night)", "country": "a name, or a code of two letters",
         "eligibility": "one rule on each line: serves gender female", "point": "latitude, longitude: 25.7743, -80.1937",
-        "areas": "one on each line: a country, a state, or a circle: 30 km around Miami, FL"}
+        "areas": "one on each line: a country, a state, or a circle: 30 km around Miami, FL",
+        "more_places": "one on each line: street | second line | town | state | postcode | country | point; keep what "
+                       "stands in [ ], and write a new place without it",
+        "closed_days": "one on each line: 2027-12-25 (Christmas), or 2027-12-24 to 2028-01-02"}
     return [("id", "which service it is", "never change it"),
             ("version", "what you were given", "never change it: it tells what you changed from what others did"),
             ("organization", "whose it is", "for reading only"),

@@ -11,15 +11,17 @@ import phonenumbers
 
 from referral_dir import geo
 from referral_dir.desk.languages import UnknownLanguage, language_code, language_name
+from referral_dir.domain.closed_days import Closed, read_closed, write_closed
 from referral_dir.domain.listing import FIELDS, PLACE, SUGGESTED, YES, Change, Kind, Values, tidy
 from referral_dir.domain.needs import check_code, label
 from referral_dir.domain.opening import DAYS
+from referral_dir.domain.places import KEY, PARTS, is_empty, read_places, said_of, settle, write_places
 from referral_dir.domain.saying import Said, say, say_language, say_list, say_need
 from referral_dir.domain.vocabulary import ServiceStatus
 from referral_dir.domain.weekly import format_week, parse_week, say_week, week_of
 from referral_dir.store import listing_rows
 from referral_dir.store.directory import Eligibility, Language, Phone, Schedule, Service, ServiceArea, ServiceNeed
-from referral_dir.store.listing_rows import Rows
+from referral_dir.store.listing_rows import PlaceRows, Rows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -54,12 +56,21 @@ def texts(rows: Rows) -> dict[str, str]:
     found["hours"] = format_week(week_of(_plain_hours(rows.schedules) or _plain_hours(rows.place_schedules)))
     found["areas"] = "\n".join(sorted({line for row in rows.areas if (line := area_line(row))}))
     found["eligibility"] = "\n".join(sorted(f"{e.effect} {e.criterion} {e.code}" for e in rows.eligibility))
+    found["closed_days"] = write_closed(_closed(row) for row in rows.schedules if is_closed_days(row))
     if not service.confidential:
-        found |= {name: tidy(getattr(rows.address, name, "")) for name in PLACE if name != "point"}
-        place = rows.location
-        known = place is not None and place.latitude is not None and place.longitude is not None
-        found["point"] = f"{place.latitude:.6g}, {place.longitude:.6g}" if place and known else ""
+        found |= {name: place_text(rows.first, name) for name in PARTS}
+        found["more_places"] = write_places({KEY: place.key, **{name: place_text(place, name) for name in PARTS}}
+                                            for place in rows.places[1:])
     return found
+
+
+def place_text(place: PlaceRows | None, name: str) -> str:
+    """What is said of one place."""
+    if place is None or name != "point":
+        return tidy(getattr(place.address if place else None, name, ""))
+    spot = place.location
+    known = spot is not None and spot.latitude is not None and spot.longitude is not None
+    return f"{spot.latitude:.6g}, {spot.longitude:.6g}" if spot and known else ""
 
 
 def _column_text(value: Any) -> str:
@@ -75,6 +86,18 @@ def is_plain(row: Schedule) -> bool:
     return bool(row.opens_at and row.closes_at and not row.closed and row.freq in (None, "WEEKLY")
                 and (row.interval or 1) == 1 and not any((row.valid_from, row.valid_to, row.until, row.bymonthday))
                 and not re.search(r"\d", row.byday or ""))
+
+
+def is_closed_days(row: Schedule) -> bool:
+    """Days on which the whole service is closed: what the editor can show and change."""
+    return bool(row.closed and row.service_id and row.valid_from and row.valid_to and not any(
+        (row.freq, row.byday, row.bymonthday, row.interval, row.dtstart, row.until)))
+
+
+def _closed(row: Schedule) -> Closed:
+    assert row.valid_from
+    assert row.valid_to
+    return Closed(row.valid_from, row.valid_to, " ".join((row.description or "").split()))
 
 
 def _plain_hours(rows: Sequence[Schedule]) -> list[tuple[str | None, str | None, str | None]]:
@@ -127,6 +150,8 @@ def understand(written: Mapping[str, object], now: Values, service: Service) -> 
 
 def _with_point(values: dict[str, str], now: Values) -> dict[str, str]:
     """A point that was not given anew does not follow to another town."""
+    if "more_places" in values:
+        values["more_places"] = settle(values["more_places"], now.get("more_places", ""))
     moved = any(name in values and values[name] != now.get(name, "")
                 for name in ("city", "state_province", "postal_code", "country"))
     if moved and now.get("point") and values.get("point", now["point"]) == now["point"]:
@@ -266,9 +291,27 @@ def _country(text: str, _service: Service) -> str:
     return code
 
 
+def _closed_days(text: str, _service: Service) -> str:
+    return write_closed(read_closed("\n".join(_lines(text))))
+
+
+def _more_places(text: str, service: Service) -> str:
+    meant = []
+    for number, place in enumerate(read_places(text), 2):
+        try:
+            meant.append({**place, "country": _country(place["country"], service),
+                          "point": _point(place["point"], service)})
+        except ValueError as error:
+            raise ValueError(say("Place %(number)s: %(problem)s", number=number, problem=error.args[0])) from error
+    if len(meant) > MOST_LINES:
+        raise ValueError(say("at most %(number)s places", number=MOST_LINES))
+    return write_places(meant)
+
+
 _SPECIAL: Final = {
     "name": _name, "status": _status, "url": _url, "needs": _needs, "languages": _languages, "phones": _phones,
-    "hours": _hours, "eligibility": _eligibility, "areas": _areas, "point": _point, "country": _country}
+    "hours": _hours, "eligibility": _eligibility, "areas": _areas, "point": _point, "country": _country,
+    "more_places": _more_places, "closed_days": _closed_days}
 
 
 def _place(text: str) -> Any:
@@ -309,6 +352,8 @@ def shown(name: str, text: str) -> str:
         return say_week(text)
     if name == "status":
         return STATUSES.get(text, text)
+    if name == "more_places":
+        return "\n".join(said_of(place) for place in read_places(text))
     if name in FIELDS and FIELDS[name].kind is Kind.FLAG:
         return say("Yes")
     return text
@@ -342,11 +387,17 @@ def write_parts(session: "Session", rows: Rows, changes: Sequence[Change], after
     """The changes that are rows of their own. What stays the same keeps its row."""
     by_name = {change.field: change for change in changes}
     for name, write in (("needs", _write_needs), ("languages", _write_languages), ("phones", _write_phones),
-                        ("hours", _write_hours), ("areas", _write_areas), ("eligibility", _write_eligibility)):
+                        ("hours", _write_hours), ("closed_days", _write_closed_days), ("areas", _write_areas),
+                        ("eligibility", _write_eligibility)):
         if name in by_name:
             write(session, rows, by_name[name].after)
-    if not by_name.keys().isdisjoint(PLACE):
-        _write_place(session, rows, after)
+    first, left = not by_name.keys().isdisjoint(PARTS), is_empty(after)
+    if first and not left:
+        _write_first_place(session, rows, after)
+    if "more_places" in by_name:
+        _write_more_places(session, rows, after["more_places"])
+    if first and left:
+        _leave_first_place(session, rows, after)
     session.flush()
 
 
@@ -389,8 +440,10 @@ def e164(number: str, country: str | None) -> str | None:
 
 
 def _write_hours(session: "Session", rows: Rows, text: str) -> None:
-    listing_rows.remove(session, [row for row in rows.schedules if is_plain(row)])
-    listing_rows.drop_place_hours(session, rows)
+    # Hours that were given for the service at this one place give way to its own; what is no week stays.
+    site = rows.first.site.id if rows.first else None
+    at_place = [row for row in rows.place_schedules if site and row.service_at_location_id == site]
+    listing_rows.remove(session, [row for row in (*rows.schedules, *at_place) if is_plain(row)])
     week = parse_week(text)
     by_span: dict[tuple[str, str], list[str]] = {}
     for day in DAYS:
@@ -398,6 +451,15 @@ def _write_hours(session: "Session", rows: Rows, text: str) -> None:
             by_span.setdefault(span, []).append(day)
     session.add_all([Schedule(service_id=rows.service.id, freq="WEEKLY", byday=",".join(days), opens_at=opens,
                               closes_at=closes) for (opens, closes), days in by_span.items()])
+
+
+def _write_closed_days(session: "Session", rows: Rows, text: str) -> None:
+    wanted = set(read_closed(text))
+    listing_rows.remove(session, [row for row in rows.schedules
+                                  if is_closed_days(row) and _closed(row) not in wanted])
+    there = {_closed(row) for row in rows.schedules if is_closed_days(row)}
+    session.add_all([Schedule(service_id=rows.service.id, closed=True, valid_from=day.first, valid_to=day.last,
+                              description=day.words or None) for day in sorted(wanted - there)])
 
 
 def _write_eligibility(session: "Session", rows: Rows, text: str) -> None:
@@ -430,20 +492,60 @@ def _bounds(line: str, country: str | None) -> dict[str, Any]:
     return {}
 
 
-def _write_place(session: "Session", rows: Rows, after: Values) -> None:
-    if not any(after.get(name) for name in PLACE):
-        listing_rows.leave_place(session, rows)
-        return
-    location, address = listing_rows.own_place(session, rows)
-    for name in PLACE:
+def _write_first_place(session: "Session", rows: Rows, after: Values) -> None:
+    if not rows.places:
+        rows.places.append(listing_rows.new_place(session, rows.service))
+    _set_clock(session, rows, _write_place(session, rows.service, rows.places[0], after))
+
+
+def _leave_first_place(session: "Session", rows: Rows, after: Values) -> None:
+    """The next of its places is its first."""
+    if rows.first is not None:
+        listing_rows.leave_place(session, rows.service, rows.first)
+    _set_clock(session, rows, next((_near(place) for place in read_places(after.get("more_places", ""))), None))
+
+
+def _set_clock(session: "Session", rows: Rows, near: Any) -> None:
+    """Its clock is that of where it is."""
+    if near:
+        listing_rows.touch(session, rows.service.id, timezone=near.timezone, country=near.country)
+
+
+def _write_more_places(session: "Session", rows: Rows, text: str) -> None:
+    """Each line to the place that its key names; the others go, and a line without a key is a new place."""
+    there = {place.key: place for place in rows.places[1:]}
+    last = rows.places[-1].site.id if rows.places else None
+    for written in read_places(text):
+        place = there.pop(written[KEY], None)
+        if place is None:
+            place = listing_rows.new_place(session, rows.service, last)
+            last = place.site.id
+        if any(place_text(place, name) != written[name] for name in PARTS):
+            _write_place(session, rows.service, place, written)
+    for place in there.values():
+        listing_rows.leave_place(session, rows.service, place)
+
+
+def _write_place(session: "Session", service: Service, place: PlaceRows, after: Values) -> Any:
+    """Write where a place is. Returns the town that it lies in or near, None where that is not known."""
+    location, address = listing_rows.own_place(session, service, place)
+    for name in PARTS:
         if name != "point":
             setattr(address, name, after.get(name, "") or (None if name == "address_2" else ""))
-    point = _POINT.fullmatch(after.get("point", ""))
-    location.latitude, location.longitude = (float(point[1]), float(point[2])) if point else (None, None)
-    near = geo.nearest_place(float(point[1]), float(point[2])) if point else town(after)
+    point, near = _spot(after), _near(after)
+    location.latitude, location.longitude = point or (None, None)
     location.near_name = near.name if near and not point else None
     location.near_latitude = near.latitude if near and not point else None
     location.near_longitude = near.longitude if near and not point else None
-    if near:
-        # Its clock is that of where it is.
-        listing_rows.touch(session, rows.service.id, timezone=near.timezone, country=near.country)
+    session.flush()
+    return near
+
+
+def _spot(values: Values) -> tuple[float, float] | None:
+    found = _POINT.fullmatch(values.get("point", ""))
+    return (float(found[1]), float(found[2])) if found else None
+
+
+def _near(values: Values) -> Any:
+    point = _spot(values)
+    return geo.nearest_place(*point) if point else town(values)

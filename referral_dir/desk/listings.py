@@ -65,7 +65,6 @@ class Listing:
     seen: str
     due: date | None
     is_due: bool
-    more_places: int
     open_corrections: int
 
 
@@ -107,7 +106,7 @@ def read_listing(session: "Session", actor: Actor, service_id: UUID, now: dateti
     return Listing(service, listing_queries.service_parts(session, service),
                    [_line(*row) for row in listing_queries.history(session, service_id)], values,
                    seen(service.revision, values), due_on(service.assured_date, service.verify_due),
-                   is_due(service.assured_date, service.verify_due, now.date()), rows.more_places,
+                   is_due(service.assured_date, service.verify_due, now.date()),
                    upkeep_queries.count_open(session, [service_id]))
 
 

@@ -76,6 +76,9 @@ _FIELDS: Final = (
     Field("hold_minutes", say("Minutes that a place is held"), Kind.NUMBER, low=5, high=24 * 60),
     Field("offered_until", say("Offered until"), Kind.DATE),
     Field("verify_months", say("Months until it is checked again"), Kind.NUMBER, low=1, high=24),
+    # Spreadsheets that people keep go on working: what comes new comes last.
+    Field("more_places", say("More places"), Kind.LINES, place=True),
+    Field("closed_days", say("Closed days"), Kind.LINES),
 )
 FIELDS: Final[Mapping[str, Field]] = MappingProxyType({field.name: field for field in _FIELDS})
 PLACE: Final = tuple(field.name for field in _FIELDS if field.place)

@@ -1,10 +1,11 @@
 """The rows behind what a keeper edits: read for many services at once, and written where they differ."""
 
+import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
@@ -27,8 +28,22 @@ Row = TypeVar("Row")
 
 
 @dataclass(slots=True)
+class PlaceRows:
+    """One place of a service that is in the open."""
+
+    site: ServiceAtLocation
+    location: Location | None = None
+    address: Address | None = None
+
+    @property
+    def key(self) -> str:
+        """Which of its service's places it is."""
+        return self.site.id.hex[-8:]
+
+
+@dataclass(slots=True)
 class Rows:
-    """What belongs to one service. `site`, `location` and `address` are its first place, if it is in the open."""
+    """What belongs to one service. A hidden one has no places here."""
 
     service: Service
     needs: list[ServiceNeed] = field(default_factory=list)
@@ -38,10 +53,12 @@ class Rows:
     place_schedules: list[Schedule] = field(default_factory=list)
     areas: list[ServiceArea] = field(default_factory=list)
     eligibility: list[Eligibility] = field(default_factory=list)
-    site: ServiceAtLocation | None = None
-    location: Location | None = None
-    address: Address | None = None
-    more_places: int = 0
+    places: list[PlaceRows] = field(default_factory=list)
+
+    @property
+    def first(self) -> PlaceRows | None:
+        """Where it is, for most services."""
+        return self.places[0] if self.places else None
 
 
 def rows_of(session: Session, services: Sequence[Service]) -> dict[UUID, Rows]:
@@ -64,24 +81,28 @@ def _among(session: Session, table: type[Row], column: Any, ids: Sequence[UUID])
 
 
 def _add_places(session: Session, found: Mapping[UUID, Rows]) -> None:
+    by_location: dict[UUID, list[PlaceRows]] = defaultdict(list)
     for site in sorted(_among(session, ServiceAtLocation, ServiceAtLocation.service_id, list(found)),
                        key=lambda site: site.id):
-        rows = found[site.service_id]
-        if rows.site is None:
-            rows.site = site
-        else:
-            rows.more_places += 1
-    by_location: dict[UUID, list[Rows]] = defaultdict(list)
-    by_site = {rows.site.id: rows for rows in found.values() if rows.site}
-    for rows in by_site.values():
-        by_location[rows.site.location_id].append(rows)  # type: ignore[union-attr]
+        place = PlaceRows(site)
+        found[site.service_id].places.append(place)
+        by_location[site.location_id].append(place)
     for location in _among(session, Location, Location.id, list(by_location)):
-        for rows in by_location[location.id]:
-            rows.location = location
+        for place in by_location[location.id]:
+            place.location = location
     for address in sorted(_among(session, Address, Address.location_id, list(by_location)),
                           key=lambda row: (row.address_type != "physical", row.id)):
-        for rows in by_location[address.location_id]:  # type: ignore[index]
-            rows.address = rows.address or address
+        for place in by_location[address.location_id]:  # type: ignore[index]
+            place.address = place.address or address
+    _add_place_hours(session, found)
+
+
+def _add_place_hours(session: Session, found: Mapping[UUID, Rows]) -> None:
+    firsts = [(rows, rows.first) for rows in found.values() if rows.first]
+    by_site = {place.site.id: rows for rows, place in firsts}
+    by_location: dict[UUID, list[Rows]] = defaultdict(list)
+    for rows, place in firsts:
+        by_location[place.site.location_id].append(rows)
     for schedule in _among(session, Schedule, Schedule.service_at_location_id, list(by_site)):
         by_site[schedule.service_at_location_id].place_schedules.append(schedule)  # type: ignore[index]
     for schedule in _among(session, Schedule, Schedule.location_id, list(by_location)):
@@ -101,36 +122,43 @@ def shared_place(session: Session, location_id: UUID, service_id: UUID) -> bool:
         ServiceAtLocation.location_id == location_id, ServiceAtLocation.service_id != service_id))))
 
 
-def leave_place(session: Session, rows: Rows) -> None:
-    """The service is not given at its first place any more; a place of nobody else's goes with it."""
-    if rows.site is None:
-        return
-    location_id = rows.site.location_id
-    alone = not shared_place(session, location_id, rows.service.id)
-    session.execute(delete(ServiceAtLocation).where(ServiceAtLocation.id == rows.site.id))
+def leave_place(session: Session, service: Service, place: PlaceRows) -> None:
+    """The service is not given at this place any more; a place of nobody else's goes with it."""
+    session.flush()
+    location_id = place.site.location_id
+    alone = not shared_place(session, location_id, service.id)
+    session.execute(delete(ServiceAtLocation).where(ServiceAtLocation.id == place.site.id))
     if alone:
         session.execute(delete(Location).where(Location.id == location_id))
     session.expire_all()
 
 
-def own_place(session: Session, rows: Rows) -> tuple[Location, Address]:
-    """A place of the service's own to write to: its first one, or a copy where others share that, or a new one."""
-    service = rows.service
-    location, address = rows.location, rows.address
-    if location is None or rows.site is None or shared_place(session, location.id, service.id):
+def new_place(session: Session, service: Service, after: UUID | None = None) -> PlaceRows:
+    """A place of the service's own, empty, behind the place `after`."""
+    location = Location(organization_id=service.organization_id)
+    session.add(location)
+    session.flush()
+    site = ServiceAtLocation(id=_behind(after), service_id=service.id, location_id=location.id)
+    address = Address(location_id=location.id)
+    session.add_all([site, address])
+    session.flush()
+    return PlaceRows(site, location, address)
+
+
+def own_place(session: Session, service: Service, place: PlaceRows) -> tuple[Location, Address]:
+    """What of this place to write to: it is the service's own afterwards, a copy where others share it."""
+    location, old = place.location, place.address
+    address = old
+    if location is None or shared_place(session, location.id, service.id):
         copied = location
         location = Location(organization_id=service.organization_id, name=copied.name if copied else None)
         session.add(location)
         session.flush()
-        if rows.site is None:
-            session.add(ServiceAtLocation(service_id=service.id, location_id=location.id))
-        else:
-            rows.site.location_id = location.id
+        place.site.location_id = location.id
         if copied:
             location.latitude, location.longitude = copied.latitude, copied.longitude
         address = None
     if address is None:
-        old = rows.address
         address = Address(location_id=location.id, **{c: getattr(old, c) for c in (
             "attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
             if old and getattr(old, c) is not None})
@@ -139,10 +167,10 @@ def own_place(session: Session, rows: Rows) -> tuple[Location, Address]:
     return location, address
 
 
-def drop_place_hours(session: Session, rows: Rows) -> None:
-    """Hours that were given for the service at this one place give way to the service's own."""
-    if rows.site is not None:
-        session.execute(delete(Schedule).where(Schedule.service_at_location_id == rows.site.id))
+def _behind(last: UUID | None) -> UUID:
+    """A new id that sorts behind this one: the order of a service's places is that of their ids, and a new place must
+    not become the first."""
+    return uuid4() if last is None else UUID(int=min(last.int + 1 + secrets.randbits(48), (1 << 128) - 1))
 
 
 def services_of(session: Session, ids: Collection[UUID], condition: ColumnElement[bool]) -> Sequence[Service]:

@@ -11,6 +11,7 @@ from referral_dir.desk.languages import COMMON
 from referral_dir.desk.listing_values import shown
 from referral_dir.domain.errors import Invalid, WrongState
 from referral_dir.domain.listing import FIELDS, label_of
+from referral_dir.domain.places import PARTS
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role, ServiceStatus
 from referral_dir.geo import PlaceError, place_label, resolve_town
@@ -18,6 +19,7 @@ from referral_dir.store.db import reading
 from referral_dir.store.listing_queries import Wanted
 from referral_dir.web import board, forms, listing_forms
 from referral_dir.web.auth import action, actor, edge, local_path, now, writing
+from referral_dir.web.hours import hours
 
 blueprint = Blueprint("caseworker", __name__, url_prefix="/caseworker")
 GUARD = frozenset({Role.CASEWORKER})
@@ -121,7 +123,7 @@ def _edit_page(service_id: UUID, errors: dict[str, str], code: int, clash: listi
     return render_template(
         "caseworker/service.html", listing=listing, editor=editor, seen=seen, form=request.form, errors=errors,
         clash=clash, problem=problem, correction=correction, statuses=list(ServiceStatus), rules=listing_forms.RULES,
-        parts=listing_forms.PARTS, common=COMMON_TILES, fields=FIELDS, shown=shown,
+        parts=listing_forms.PARTS, common=COMMON_TILES, fields=FIELDS, place_parts=PARTS, shown=shown,
         label_of=label_of), code
 
 
@@ -145,8 +147,8 @@ def change_service(service_id: UUID) -> ResponseReturnValue:
                 preview = listings.preview_change(session, actor(), service_id, was_seen, listing_forms.written(form),
                                                   now())
                 return render_template("caseworker/preview.html", preview=preview, service_id=service_id,
-                                       sent=listing_forms.sent_again(form), shown=shown,
-                                       label_of=label_of)
+                                       sent=listing_forms.sent_again(form), shown=shown, label_of=label_of,
+                                       hours=hours)
             changes = listings.change_listing(session, actor(), service_id, was_seen, listing_forms.written(form),
                                               now())
             if correction_id := _correction_id():

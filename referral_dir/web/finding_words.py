@@ -1,6 +1,6 @@
 """What the finding pages say beside the words of all pages: needs in groups, what else they are called, hours."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -9,12 +9,15 @@ from babel.dates import get_day_names
 from flask import Blueprint
 from flask_babel import gettext as _
 
+from referral_dir.desk import listing_values
 from referral_dir.desk.languages import COMMON, language_name
 from referral_dir.domain.need import Need
 from referral_dir.domain.needs import label, needs
 from referral_dir.domain.opening import DAYS
 from referral_dir.domain.saying import say_list
+from referral_dir.web.auth import now
 from referral_dir.web.languages import in_words, ui_language
+from referral_dir.web.page_words import dated
 
 if TYPE_CHECKING:
     from referral_dir.store.directory import Language, Schedule, ServiceNeed
@@ -56,6 +59,44 @@ def hours(schedules: "Iterable[Schedule]") -> list[tuple[str, str]]:
     return rows
 
 
+def other_hours(schedules: "Iterable[Schedule]") -> list[str]:
+    """Hours that are no plain week, and closed days that the editor can't change: each in words."""
+    return [commas(filter(None, _other(row))) for row in schedules
+            if not listing_values.is_plain(row) and not listing_values.is_closed_days(row)]
+
+
+def _other(row: "Schedule") -> Iterator[str]:
+    names = get_day_names("abbreviated", locale=Locale(ui_language()))
+    days = commas(_day(part.strip(), names) for part in (row.byday or "").split(",") if part.strip())
+    yield _("closed") if row.closed else ""
+    yield days
+    if row.freq == "MONTHLY":
+        yield _("every month")
+        yield _("on day %(days)s", days=row.bymonthday) if row.bymonthday else ""
+    elif (row.interval or 1) > 1:
+        yield _("every %(number)s weeks", number=row.interval)
+    yield f"{row.opens_at[:5]}–{(row.closes_at or '')[:5]}" if row.opens_at else ""
+    first, last = row.valid_from or row.dtstart, row.valid_to or row.until
+    yield _("from %(day)s", day=dated(first)) if first else ""
+    yield _("until %(day)s", day=dated(last)) if last else ""
+    yield row.description or ""
+
+
+def closures(schedules: "Iterable[Schedule]") -> list[str]:
+    """The closed days that are still to come, each in words."""
+    coming = sorted((row for row in schedules if listing_values.is_closed_days(row) and row.valid_to
+                     and row.valid_to >= now().date()), key=lambda row: (str(row.valid_from), str(row.valid_to)))
+    return [_closed(row) for row in coming]
+
+
+def _closed(row: "Schedule") -> str:
+    assert row.valid_from
+    assert row.valid_to
+    days = dated(row.valid_from) if row.valid_from == row.valid_to else \
+        _("%(first)s to %(last)s", first=dated(row.valid_from), last=dated(row.valid_to))
+    return _("%(days)s (%(words)s)", days=days, words=row.description) if row.description else days
+
+
 def commas(parts: Iterable[str]) -> str:
     """The parts, with the comma of the page's language between them."""
     return str(in_words(say_list(parts)))
@@ -82,7 +123,8 @@ def offered(need: "ServiceNeed") -> str:
 
 def install(blueprint: Blueprint) -> None:
     """Make them known to the templates."""
-    for name, function in (("also", also), ("hours", hours), ("radii", radii), ("commas", commas),
+    for name, function in (("also", also), ("hours", hours), ("other_hours", other_hours), ("closures", closures),
+                           ("radii", radii), ("commas", commas),
                            ("tongue", tongue), ("offered", offered)):
         blueprint.add_app_template_filter(function, name)
     for name, value in (("need_groups", need_groups), ("first_needs", lambda: FIRST_NEEDS),

@@ -6,6 +6,8 @@ from typing import Final
 
 from referral_dir.domain.listing import FIELDS, FLAGS, SUGGESTED, YES, Values
 from referral_dir.domain.opening import DAYS
+from referral_dir.domain.places import KEY, Place, is_empty, read_places, said_of, write_places
+from referral_dir.domain.places import PARTS as PLACE_PARTS
 from referral_dir.domain.weekly import ALWAYS, NAMES, parse_week
 from referral_dir.web import forms
 from referral_dir.web.forms import Form
@@ -15,7 +17,28 @@ RULES: Final = (*(f"serves gender {code}" for code in ("female", "male", "trans"
                 *(f"serves accessibility {code}" for code in ("wheelchair", "hearing", "sight")))
 # Two openings a day are enough for nearly everyone: a third is written in the description.
 PARTS: Final = ("opens", "closes", "opens_again", "closes_again")
-_COMPOSED: Final = frozenset({"needs", "languages", "hours", "eligibility", *FLAGS})
+_COMPOSED: Final = frozenset({"needs", "languages", "hours", "eligibility", "more_places", "closed_days", *FLAGS})
+CLOSED_NEW: Final = ("closed_first", "closed_last", "closed_words")
+FIRST: Final = "1"
+NEW: Final = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInputs:
+    """One place as its inputs hold it: `at` stands in their names, `gone` that it is to be taken away."""
+
+    at: str
+    place: Place
+    said: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedInputs:
+    """Closed days that are there, with what says that they are to be taken away."""
+
+    line: str
+    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +55,9 @@ class Editor:
     always: bool
     more_hours: bool
     flags: Mapping[str, bool]
+    places: list[PlaceInputs]
+    closed: list[ClosedInputs]
+    closed_new: Mapping[str, str]
 
 
 def of_values(values: Values, common: tuple[str, ...], typed: Mapping[str, str] | None = None) -> Editor:
@@ -46,7 +72,22 @@ def of_values(values: Values, common: tuple[str, ...], typed: Mapping[str, str] 
         [rule for rule in rules if rule in RULES], "\n".join(rule for rule in rules if rule not in RULES),
         [(day, NAMES[day], _row([t for span in week.get(day, ())[:2] for t in span])) for day in DAYS],
         values["hours"] == ALWAYS, any(len(spans) > 1 for spans in week.values()),
-        {name: values.get(name) == YES for name in FLAGS})
+        {name: values.get(name) == YES for name in FLAGS},
+        [PlaceInputs(at, place, _address(place), False) for at, place in _places(values)],
+        [ClosedInputs(line, False) for line in values["closed_days"].splitlines()],
+        {name: (typed or {}).get(name, "") for name in CLOSED_NEW})
+
+
+def _address(place: Place) -> str:
+    return said_of({**place, "point": ""}) or said_of(place)
+
+
+def _places(values: Values) -> list[tuple[str, Place]]:
+    """Its places, the first one first, and an empty one to be filled in."""
+    first = {KEY: "", **{name: values.get(name, "") for name in PLACE_PARTS}}
+    more = read_places(values.get("more_places", ""))
+    empty = [] if is_empty(first) else [(NEW, dict.fromkeys((KEY, *PLACE_PARTS), ""))]
+    return [(FIRST, first), *((str(n), place) for n, place in enumerate(more, 2)), *empty]
 
 
 def of_form(form: Form) -> Editor:
@@ -56,7 +97,30 @@ def of_form(form: Form) -> Editor:
         form.get("other_languages", ""), form.getlist("rules"), form.get("eligibility", ""),
         [(day, NAMES[day], [form.get(f"{day.lower()}_{part}", "") for part in PARTS]) for day in DAYS],
         "always" in form, any(form.get(f"{day.lower()}_opens_again") for day in DAYS),
-        {name: name in form for name in FLAGS})
+        {name: name in form for name in FLAGS},
+        [PlaceInputs(at, place, _address(place), f"place_{at}_gone" in form) for at, place in _sent_places(form)],
+        [ClosedInputs(line, line in form.getlist("closed_gone")) for line in form.getlist("closed")],
+        {name: form.get(name, "") for name in CLOSED_NEW})
+
+
+def _sent_places(form: Form) -> list[tuple[str, Place]]:
+    first = {KEY: "", **{name: form.get(name, "") for name in PLACE_PARTS}}
+    return [(FIRST, first), *((at, {name: form.get(f"place_{at}_{name}", "") for name in (KEY, *PLACE_PARTS)})
+                              for at in form.getlist("place") if at == NEW or at.isdecimal())]
+
+
+def _more_places(form: Form) -> str:
+    return write_places(place for at, place in _sent_places(form)
+                        if at != FIRST and f"place_{at}_gone" not in form)
+
+
+def _closed_days(form: Form) -> str:
+    """What is not to be taken away, and what is new. Half of it stays as it is, so that it is refused."""
+    first, last, words = (" ".join(form.get(name, "").split()) for name in CLOSED_NEW)
+    new = [f"{first}" + (f" to {last}" if last else "") + (f" ({words})" if words else "")] \
+        if first or last or words else []
+    gone = form.getlist("closed_gone")
+    return "\n".join([*(line for line in form.getlist("closed") if line not in gone), *new])
 
 
 def _row(times: list[str]) -> list[str]:
@@ -76,9 +140,14 @@ def written(form: Form) -> dict[str, object]:
         found["eligibility"] = "\n".join([*form.getlist("rules"), form.get("eligibility", "")])
     if whole:
         found["hours"] = _hours(form)
+        found["closed_days"] = _closed_days(form)
         found |= {flag: YES if flag in form else "" for flag in FLAGS}
-    elif "hours" in form:
-        found["hours"] = form["hours"]
+        if "place" in form:
+            found["more_places"] = _more_places(form)
+        if f"place_{FIRST}_gone" in form:
+            found |= dict.fromkeys(PLACE_PARTS, "")
+    else:
+        found |= {name: form[name] for name in ("hours", "more_places", "closed_days") if name in form}
     return found
 
 

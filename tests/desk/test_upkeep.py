@@ -1,12 +1,13 @@
 """Keeping the directory true: what is edited, checked, sent in, listed twice, and done in a spreadsheet."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import process_time
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
 from referral_dir.desk import bulk, corrections, duplicates, find, listings, spreadsheets
 from referral_dir.domain.errors import Invalid, NotFound, TooOften, WrongState
@@ -21,6 +22,7 @@ from referral_dir.store.directory import (
     Metadata,
     Organization,
     Phone,
+    Schedule,
     Service,
     ServiceAtLocation,
     ServiceCapacity,
@@ -480,3 +482,92 @@ def test_a_real_directory_goes_out_and_in_again_unchanged_and_its_doubles_are_fo
         plan = bulk.look(session, cast.carl, bulk.take_in(session, cast.carl, rows, NOW), NOW)
     assert plan.counts == {"same": 4088, "change": 1, "refused": 1}
     assert process_time() - begun < 20
+
+
+def two_places(store: Store, cast: Cast) -> dict[str, str]:
+    """The clinic in two towns; what its editor holds then."""
+    with transaction(store) as session:
+        listings.change_listing(session, cast.carl, cast.clinic, 1, {
+            "address_1": STREET, "city": "Miami", "state_province": "FL", "country": "US",
+            "more_places": "2 Second Road | | Orlando | FL | 32801 | United States\nPO box | | Tampa | FL"}, NOW)
+        return dict(listings.read_listing(session, cast.carl, cast.clinic, NOW).values)
+
+
+def addresses(store: Store, cast: Cast) -> list[tuple[str, str]]:
+    with reading(store) as session:
+        return sorted((a.address_1, a.city) for a in find.read_service(session, None, cast.clinic, NOW).parts.addresses)
+
+
+def test_each_place_of_a_service_is_changed_added_and_taken_away(store: Store) -> None:
+    cast = people.build(store)
+    values = two_places(store, cast)
+    second, third = values["more_places"].splitlines()
+    assert second.startswith("2 Second Road |  | Orlando | FL | 32801 | US [")
+    with transaction(store) as session:
+        places = find.read_service(session, None, cast.clinic, NOW).parts.locations
+        assert {place.near_name for place in places} == {"Miami", "Orlando", "Tampa"}
+        session.query(Location).filter_by(near_name="Orlando").one().name = "The annex"
+        assert not listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast), values, NOW)
+        edit = {"more_places": f"{second.replace('2 Second', '3 Second')}\n4 New Road | | Naples | FL | | US"}
+        listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast), edit, NOW)
+    assert addresses(store, cast) == [("3 Second Road", "Orlando"), ("4 New Road", "Naples"), (STREET, "Miami")]
+    with transaction(store) as session:
+        assert session.query(Location).filter_by(name="The annex").one().near_name == "Orlando", "its row stayed"
+        assert session.query(Location).count() == 3, "what was taken away left nothing behind"
+        now = listings.read_listing(session, cast.carl, cast.clinic, NOW)
+        assert now.values["address_1"] == STREET, "a new place never becomes the first"
+        assert third.split(" [")[1] not in now.values["more_places"]
+        assert [line.field for line in now.history].count("more_places") == 2
+        # The first one goes: the next takes its place, with its clock.
+        listings.change_listing(session, cast.carl, cast.clinic, now.seen, dict.fromkeys(
+            ("address_1", "city", "state_province", "country"), ""), NOW)
+        values = dict(listings.read_listing(session, cast.carl, cast.clinic, NOW).values)
+        assert (values["address_1"], values["more_places"].count("\n")) == ("3 Second Road", 0)
+    assert addresses(store, cast) == [("3 Second Road", "Orlando"), ("4 New Road", "Naples")]
+
+
+def seen_now(session: Session, cast: Cast) -> str:
+    return listings.read_listing(session, cast.carl, cast.clinic, NOW).seen
+
+
+def test_what_is_hidden_has_no_further_places_and_they_are_sealed_with_the_first(store: Store) -> None:
+    cast = people.build(store)
+    two_places(store, cast)
+    with transaction(store) as session:
+        listings.make_confidential(session, cast.carl, cast.clinic, MIAMI, NOW)
+    with transaction(store) as session:
+        listing = listings.read_listing(session, cast.carl, cast.clinic, NOW)
+        assert "more_places" not in listing.values
+        assert all("Second Road" not in line.before + line.after for line in listing.history)
+        assert session.query(Address).count() == 0
+        with pytest.raises(Invalid) as error:
+            listings.change_listing(session, cast.carl, cast.clinic, listing.seen, {"more_places": "1 Road"}, NOW)
+        assert set(error.value.errors) == {"more_places"}
+
+
+def test_closed_days_are_changed_and_hours_that_are_no_week_stay_as_they_are(sqlite_store: Store) -> None:
+    cast = people.build(sqlite_store)
+    with transaction(sqlite_store) as session:
+        session.add_all([
+            Schedule(service_id=cast.clinic, freq="MONTHLY", byday="1MO", opens_at="18:00", closes_at="20:00"),
+            Schedule(service_id=cast.clinic, freq="WEEKLY", byday="SA", opens_at="10:00", closes_at="12:00",
+                     valid_from=date(2027, 6, 1), valid_to=date(2027, 8, 31)),
+            Schedule(service_id=cast.clinic, freq="WEEKLY", byday="TU", opens_at="08:00", closes_at="09:00")])
+    with transaction(sqlite_store) as session:
+        listings.change_listing(session, cast.carl, cast.clinic, 1, {
+            "hours": "Mo-Fr 09:00-17:00", "closed_days": "2027-12-25 (Christmas)\n2027-12-31 to 2028-01-01"}, NOW)
+    with transaction(sqlite_store) as session:
+        listing = listings.read_listing(session, cast.carl, cast.clinic, NOW)
+        assert listing.values["closed_days"] == "2027-12-25 (Christmas)\n2027-12-31 to 2028-01-01"
+        assert listing.values["hours"] == "Mo-Fr 09:00-17:00"
+        assert {(s.freq, s.byday) for s in listing.parts.schedules} >= {("MONTHLY", "1MO"), ("WEEKLY", "SA")}
+        christmas = datetime(2027, 12, 25, 15, tzinfo=UTC)
+        listings.change_listing(session, cast.carl, cast.clinic, listing.seen, {
+            "hours": "24/7", "closed_days": "2027-12-25"}, NOW)
+        opened = listings.view_of(session, cast.clinic, christmas)
+        assert (str(opened.opening.state), len(opened.parts.schedules)) == ("closed", 4)
+        for wrong in ("tomorrow", "2027-12-25 to 2027-12-24", " to 2027-12-24", "2027-13-01"):
+            with pytest.raises(Invalid) as error:
+                listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast),
+                                        {"closed_days": wrong}, NOW)
+            assert set(error.value.errors) == {"closed_days"}

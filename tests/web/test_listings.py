@@ -130,3 +130,47 @@ def test_only_the_page_of_spreadsheets_reads_a_file(world: World, sign_in: Calla
 
         assert uploads.bytes_of(request, "file") == b""
         assert uploads.digest_of(request, "file")
+
+
+def test_every_place_and_the_closed_days_are_edited_on_the_page_and_seen_by_officers_and_the_public(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    carl, path = sign_in(world.cast.carl), f"/caseworker/service/{world.cast.clinic}"
+
+    def send(**typed: Any) -> Any:
+        base = {"name": "Clinic (invented)", "status": "active", "needs": "medical.general", "remote": "1",
+                "accepts_handoffs": "1", "address_1": "1 First Road", "city": "Miami", "country": "US"}
+        return carl.post(path, **{**hidden_fields(carl.get(path).text), **base, **typed})
+
+    assert send(confirmed="yes").status_code == 302
+    new = {"place": "new", "place_new_address_1": "2 Second Road", "place_new_city": "Orlando",
+           "place_new_country": "US"}
+    wrong = send(**{**new, "place_new_country": "Nowhereland"}, closed_last="2027-12-26")
+    assert wrong.status_code == 422
+    for text in ("Place 2: no country is called “Nowhereland”", 'value="Nowhereland"', "is no day",
+                 'value="2027-12-26"'):
+        assert text in wrong.text
+    look = send(**new, closed_first="2099-12-25", closed_words="Christmas (invented)")
+    for text in ("2 Second Road, Orlando, US", "What an officer will see", "What the public will see"):
+        assert text in look.text
+    assert look.text.count("25 Dec 2099 (Christmas (invented))") == 2, "the officer's part and the public's"
+    assert send(**new, closed_first="2099-12-25", confirmed="yes").status_code == 302
+    page = carl.get(path).text
+    [key] = re.findall(r'name="place_2_key" value="(\w+)"', page)
+    assert "Place 2: 2 Second Road, Orlando, US" in page
+    second = {"place": "2", "place_2_key": key, "place_2_address_1": "2 Second Road", "place_2_city": "Orlando",
+              "place_2_country": "US", "closed": "2099-12-25"}
+    assert "Nothing is different" in send(**second).text
+    assert send(**second, closed_gone="2099-12-25", place_2_gone="1", confirmed="yes").status_code == 302
+    page = carl.get(path).text
+    assert 'name="place_2_key"' not in page
+    assert 'value="2099-12-25"' not in page
+
+
+def test_the_preview_of_a_hidden_service_says_that_the_public_sees_nothing(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    clara, path = sign_in(world.cast.clara), f"/caseworker/service/{world.cast.shelter}"
+    page = clara.get(path).text
+    assert 'name="place_1_gone"' not in page
+    look = clara.post(path, **hidden_fields(page), name="Shelter (invented)", status="active", wait_time="a day")
+    assert "so it is on no public page" in look.text
+    assert "What an officer will see" in look.text
