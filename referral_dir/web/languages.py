@@ -13,6 +13,7 @@ from babel.support import NullTranslations
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import Babel, Domain
 from flask_login import current_user
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from referral_dir.desk import accounts
@@ -38,14 +39,25 @@ def install(app: Flask) -> None:
     # Kept where `get_domain` looks: on the instance, not on what it leaves in the app's extensions.
     Babel(app, locale_selector=ui_language).domain_instance = _Catalogues()
     app.jinja_env.finalize = in_words
-    # Flask-Babel's own look up the locale anew for each of a page's hundreds of texts.
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda text: catalogue(ui_language()).ugettext(text),
-        ngettext=lambda one, many, number: catalogue(ui_language()).ungettext(one, many, number), newstyle=True)
+    # Flask-Babel's own look up the locale anew for each of a page's hundreds of texts, and Jinja's fill in values
+    # where there are none.
+    app.jinja_env.globals.update(_=_text, gettext=_text, ngettext=_plural)
     app.jinja_env.filters["said"] = in_words
     app.jinja_env.globals.update(OWN_NAMES=OWN_NAMES, ui_language=ui_language, direction=direction)
     app.before_request(_remember)
     app.url_defaults(_carry)
+
+
+def _text(text: str, /, **values: object) -> Markup:
+    """A template's text in the page's language; its values are escaped, as everything that a template prints."""
+    said = Markup(catalogue(ui_language()).ugettext(text))  # noqa: S704 # nosec B704
+    return said % values if values else said
+
+
+def _plural(one: str, many: str, num: int, /, **values: object) -> Markup:
+    """As `_text`, in the form that the number asks for; `%(num)s` stands for it."""
+    said = Markup(catalogue(ui_language()).ungettext(one, many, num))  # noqa: S704 # nosec B704
+    return said % {"num": num, **values}
 
 
 def _wished() -> str | None:
