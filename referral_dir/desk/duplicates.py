@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from rapidfuzz import fuzz
 
-from referral_dir.desk import audit, listing_values, listings
+from referral_dir.desk import audit, listing_values, listings, merge_undo
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
@@ -24,6 +24,7 @@ from referral_dir.store import duplicate_queries, listing_queries, secret_querie
 from referral_dir.store.directory import Service
 from referral_dir.store.duplicate_queries import Facts
 from referral_dir.store.feed import Position, last_change
+from referral_dir.store.merge_undo import picture
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -280,6 +281,7 @@ def merge(session: "Session", actor: Actor, keep_id: UUID, gone_id: UUID, chosen
 
     1. Both are locked, are what the actor saw, and nothing hinders. 2. The one that stays takes what was chosen (`gone`
     by field name) and what is united. 3. Numbers, contacts, history move; of the other only its name stays, closed.
+    4. What that changed is kept for a while, so that it can be undone.
     Raises NotFound, WrongState, Invalid.
     """
     require(actor, "listing:merge")
@@ -290,11 +292,13 @@ def merge(session: "Session", actor: Actor, keep_id: UUID, gone_id: UUID, chosen
     if both.hindrance:
         raise WrongState(both.hindrance)
     stays, gone = both.first.service, both.second.service
+    before = picture(session, (keep_id, gone_id))
     changes = listings.apply(session, stays, both.first.seen, _chosen(both, chosen), now)
     if stays.confidential:
         _keep_sealed(session, keep_id, gone_id)
     name = gone.name
     duplicate_queries.hand_on(session, gone_id, keep_id, now)
+    merge_undo.keep(session, gone_id, keep_id, before, now)
     listings.note(session, actor, keep_id, [*changes, Change("merged", "", name)], now)
     listings.changed(session, actor, keep_id, sorted(change.field for change in changes), now)
     listings.changed(session, actor, gone_id, ["merged"], now)

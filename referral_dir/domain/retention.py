@@ -64,6 +64,8 @@ _RULES: Final = (
          ("correction",)),
     Rule("bulk_edits", DAY, "being sent in",
          "A file that nobody confirmed on the same day is out of date; its report is read at once.", ("bulk_draft",)),
+    Rule("merge_undos", 30 * DAY, "the merge",
+         "Long enough to see that two entries were not one; then what the merge removed is gone.", ("merge_undo",)),
     Rule("unusual_patterns", YEAR, "the day it was seen in",
          "Long enough to tell a habit from a bad week; staff have a right to an end of it.", ("unusual_pattern",)),
     Rule("asked_counts", 3 * YEAR, "the month counted",

@@ -30,7 +30,7 @@ from referral_dir.store.directory import (
     ServiceNeed,
 )
 from referral_dir.store.secret_queries import open_place, seal_place
-from referral_dir.store.upkeep import BulkDraft, Correction, MergedService
+from referral_dir.store.upkeep import BulkDraft, Correction, MergedService, MergeUndo
 
 _ADDRESS = ("attention", "address_1", "address_2", "city", "region", "state_province", "postal_code", "country")
 # A part of these is of no use: they are emptied.
@@ -92,11 +92,13 @@ def seal_places(session: Session, service_id: UUID) -> None:
 
 
 def _forget_upkeep(session: Session, service_id: UUID) -> None:
-    """What people sent in about it, files of bulk edits that hold what it was, and the names of what was merged into
-    it: they lead to nothing public any more."""
+    """What people sent in about it, files of bulk edits and merges that hold what it was, and the names of what was
+    merged into it: they lead to nothing public any more."""
     service = session.get_one(Service, service_id, populate_existing=True)
     merged = session.scalars(select(MergedService.service_id).where(MergedService.into_id == service_id)).all()
     session.execute(delete(Correction).where(Correction.service_id.in_([service_id, *merged])))
+    session.execute(delete(MergeUndo).where(or_(MergeUndo.service_id.in_([service_id, *merged]),
+                                                MergeUndo.into_id.in_([service_id, *merged]))))
     session.execute(delete(BulkDraft).where(BulkDraft.organization_id.in_(
         [key for key in (service.organization_id, service.kept_by_id) if key])))
     session.execute(update(Service).where(Service.id.in_(merged)).values(
@@ -153,7 +155,7 @@ def clean_disk(store: Store) -> None:
             connection.driver_connection.autocommit = True  # type: ignore[union-attr]
             try:
                 for table in ("service", "location", "address", "phone", "contact", "metadata", "attribute",
-                              "correction", "bulk_draft"):
+                              "correction", "bulk_draft", "merge_undo"):
                     cursor.execute(f"VACUUM {table}")
             finally:
                 connection.driver_connection.autocommit = False  # type: ignore[union-attr]

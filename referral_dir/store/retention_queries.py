@@ -52,7 +52,7 @@ from referral_dir.store.records import (
 )
 from referral_dir.store.rosters import DutyAway
 from referral_dir.store.threads import HandoffMessage
-from referral_dir.store.upkeep import BulkDraft, Correction
+from referral_dir.store.upkeep import BulkDraft, Correction, MergeUndo
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 CHUNK: Final = 500
@@ -78,6 +78,7 @@ ENDED: Final[Mapping[str, tuple[tuple[type[Base], Condition], ...]]] = MappingPr
     "capacity_history": ((CapacityHistory, _followed),),
     "corrections": ((Correction, lambda before: Correction.created < before),),
     "bulk_edits": ((BulkDraft, lambda before: BulkDraft.created < before),),
+    "merge_undos": ((MergeUndo, lambda before: MergeUndo.at < before),),
     "unusual_patterns": ((UnusualPattern, lambda before: UnusualPattern.at < before),),
     "asked_counts": ((AskedCount, lambda before: AskedCount.month < before.date()),),
     "import_jobs": ((ImportJob, lambda before: ImportJob.created < before),),

@@ -45,6 +45,16 @@ class MergedService(Base):
     at: Mapped[datetime]
 
 
+class MergeUndo(Base):
+    """What a merge changed, row by row and sealed, so that it can be given back while it is fresh."""
+
+    __tablename__ = "merge_undo"
+    service_id: Mapped[UUID] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"), primary_key=True)
+    into_id: Mapped[UUID] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class BulkDraft(Base):
     """A spreadsheet that was sent in, read and not confirmed yet, or the report of what it did; sealed."""
 

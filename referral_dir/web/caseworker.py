@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import availability, corrections, listings
+from referral_dir.desk import availability, corrections, listings, merge_undo
 from referral_dir.desk.languages import COMMON
 from referral_dir.desk.listing_values import shown
 from referral_dir.domain.errors import Invalid, WrongState
@@ -110,6 +110,7 @@ def _edit_page(service_id: UUID, errors: dict[str, str], code: int, clash: listi
                problem: str | None = None) -> ResponseReturnValue:
     with reading(edge().store, actor()) as session:
         listing = listings.read_listing(session, actor(), service_id, now())
+        merged = merge_undo.undoable(session, actor(), service_id, now())
         correction = corrections.to_settle(session, actor(), service_id, _correction_id())
     seen = listing.seen
     if clash is not None:
@@ -122,7 +123,8 @@ def _edit_page(service_id: UUID, errors: dict[str, str], code: int, clash: listi
         editor = listing_forms.of_values(listing.values, COMMON_TILES, request.form.to_dict() if errors else None)
     return render_template(
         "caseworker/service.html", listing=listing, editor=editor, seen=seen, form=request.form, errors=errors,
-        clash=clash, problem=problem, correction=correction, statuses=list(ServiceStatus), rules=listing_forms.RULES,
+        clash=clash, problem=problem, correction=correction, merged=merged, statuses=list(ServiceStatus),
+        rules=listing_forms.RULES,
         parts=listing_forms.PARTS, common=COMMON_TILES, fields=FIELDS, place_parts=PARTS, shown=shown,
         label_of=label_of), code
 

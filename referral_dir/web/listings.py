@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import bulk, corrections, duplicates
+from referral_dir.desk import bulk, corrections, duplicates, merge_undo
 from referral_dir.desk.listing_values import shown
 from referral_dir.domain.errors import Invalid, WrongState
 from referral_dir.domain.listing import PLACE, label_of
@@ -15,6 +15,7 @@ from referral_dir.domain.vocabulary import Role
 from referral_dir.store.db import reading
 from referral_dir.web import uploads
 from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web.languages import in_words
 
 blueprint = Blueprint("listings", __name__, url_prefix="/caseworker")
 GUARD = frozenset({Role.CASEWORKER})
@@ -89,8 +90,22 @@ def merge(service_id: UUID, other_id: UUID) -> ResponseReturnValue:
         return _side_by_side(service_id, other_id, next(iter(error.errors.values()), None), 422)
     except WrongState as error:
         return _side_by_side(service_id, other_id, error.args[0], 409)
-    flash(_("The two are one now. Links to the other lead here."))
+    flash(_("The two are one now. Links to the other lead here. For 30 days this can be undone, below."))
     return redirect(url_for("caseworker.service", service_id=keep))
+
+
+@blueprint.post("/doubles/<uuid:service_id>/<uuid:other_id>/undo")
+@action("listing:merge")
+def undo_merge(service_id: UUID, other_id: UUID) -> ResponseReturnValue:
+    """The other is a service of its own again."""
+    try:
+        with writing() as session:
+            merge_undo.undo(session, actor(), service_id, other_id, now())
+    except WrongState as error:
+        flash(str(in_words(error.args[0])))
+        return redirect(url_for("caseworker.service", service_id=service_id))
+    flash(_("They are two again. If they look alike, say below that they are not the same."))
+    return redirect(url_for("listings.double", service_id=service_id, other_id=other_id))
 
 
 @blueprint.post("/doubles/<uuid:service_id>/<uuid:other_id>/not-the-same")

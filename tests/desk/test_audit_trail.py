@@ -1,24 +1,30 @@
 """The audit chain against everyone who would rewrite it, and the trail as an overseer reads it."""
 
+import ast
 import base64
 import copy
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from referral_dir.desk import audit, audit_heads, budgets, cases, handoffs
+from referral_dir.desk import audit, audit_heads, audit_words, budgets, cases, handoffs
 from referral_dir.desk.spreadsheets import cell, csv_text
 from referral_dir.domain import budgets as rules
+from referral_dir.domain.access import GRANTS
 from referral_dir.domain.audit_head import FIRST_HASH, Head, check_chain, entry_hash
 from referral_dir.domain.errors import Invalid, NotFound, PurposeNeeded, TooOften
+from referral_dir.domain.vocabulary import ConsentState, HandoffAction
 from referral_dir.store import audit_queries
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.people import Person
 from tests import cast as people
 from tests.cast import NOW
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = audit_heads.signing_key(base64.b64encode(b"a" * 32).decode())
 Rows = list[dict[str, Any]]
 
@@ -213,3 +219,30 @@ def test_no_cell_becomes_a_formula(text: str) -> None:
 
 def test_plain_cells_stay_as_they_are() -> None:
     assert [cell(v) for v in ("Harbour", 3, None, NOW)] == ["Harbour", "3", "", "2026-11-24T03:00:00+00:00"]
+
+
+def tags_and_subjects() -> tuple[set[str], set[str]]:
+    """Every tag that the code writes into the trail, and every kind of record that it writes it about."""
+    tags, kinds = set(GRANTS), set()
+    made = {"handoff": set(HandoffAction), "consent": set(ConsentState)}
+    for path in (ROOT / "referral_dir").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "audit.record"):
+                continue
+            for part in ast.walk(node.args[2]):
+                if isinstance(part, ast.Constant) and str(part.value).endswith(":"):
+                    kind = str(part.value)[:-1]
+                    tags |= {f"{kind}:{end}" for end in made[kind]}
+                elif isinstance(part, ast.Constant) and ":" in str(part.value):
+                    tags.add(str(part.value))
+            kinds |= {found for keyword in node.keywords if keyword.arg == "subject"
+                      for found in re.findall(r"'([a-z_]+):", ast.unparse(keyword.value))}
+    return tags, kinds
+
+
+def test_every_act_that_the_trail_can_hold_has_a_sentence_and_every_record_a_name() -> None:
+    tags, kinds = tags_and_subjects()
+    assert {"handoff:accept", "consent:given", "listing:check", "capacity:remind"} <= tags
+    assert {"case", "person", "service"} <= kinds
+    assert sorted(tags - audit_words.SENTENCES.keys()) == []
+    assert sorted(kinds - audit_words.KINDS.keys()) == []

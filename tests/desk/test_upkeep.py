@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from referral_dir.desk import bulk, corrections, duplicates, find, listings, spreadsheets
+from referral_dir.desk import bulk, corrections, duplicates, find, listings, merge_undo, spreadsheets
 from referral_dir.domain.errors import Invalid, NotFound, TooOften, WrongState
 from referral_dir.domain.listing import FIELDS, read_seen
 from referral_dir.domain.upkeep import next_check
@@ -18,6 +18,9 @@ from referral_dir.interop.importing import import_directory
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.directory import (
     Address,
+    Contact,
+    Eligibility,
+    Language,
     Location,
     Metadata,
     Organization,
@@ -30,7 +33,9 @@ from referral_dir.store.directory import (
     Unit,
 )
 from referral_dir.store.listing_queries import Wanted
-from referral_dir.store.upkeep import BulkDraft, Correction, MergedService
+from referral_dir.store.merge_undo import picture
+from referral_dir.store.records import AuditEntry
+from referral_dir.store.upkeep import BulkDraft, Correction, MergedService, MergeUndo
 from tests import cast as people
 from tests.cast import MIAMI, NOW, Cast
 
@@ -571,3 +576,96 @@ def test_closed_days_are_changed_and_hours_that_are_no_week_stay_as_they_are(sql
                 listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast),
                                         {"closed_days": wrong}, NOW)
             assert set(error.value.errors) == {"closed_days"}
+
+
+def rich_twins(store: Store, cast: Cast) -> UUID:
+    """Two entries of the clinic with all that hangs on a service."""
+    double = twin(store, cast)
+    with transaction(store) as session:
+        unit = session.query(Unit).one()
+        session.add_all([
+            ServiceCapacity(service_id=double, unit_id=unit.id, available=4, updated=NOW),
+            Contact(service_id=double, name="Ring Rosa (invented)"),
+            Eligibility(service_id=double, criterion="gender", code="female", effect="serves"),
+            Eligibility(service_id=cast.clinic, criterion="gender", code="female", effect="serves"),
+            Schedule(service_id=double, freq="MONTHLY", byday="1MO", opens_at="18:00", closes_at="20:00")])
+        for key, street in ((cast.clinic, "1 First Road"), (double, "2 Second Road")):
+            listings.change_listing(session, cast.carl, key, session.get_one(Service, key).revision, {
+                "address_1": street, "city": "Miami", "country": "US", "hours": "Mo 09:00-12:00",
+                "more_places": f"{street} annex | | Orlando | FL | | US"}, NOW)
+        place = session.query(Location).first()
+        assert place is not None
+        session.add(Language(location_id=place.id, code="ht", name="Haitian Creole"))
+        corrections.send(session, cast.olga, double, "phone", "it changed (invented)", NOW)
+    return double
+
+
+def become_one(session: Session, cast: Cast, double: UUID, now: datetime = NOW) -> None:
+    both = duplicates.side_by_side(session, cast.carl, cast.clinic, double)
+    duplicates.merge(session, cast.carl, cast.clinic, double, dict.fromkeys(both.differing, "gone"),
+                     (both.first.seen, both.second.seen), now)
+
+
+def rows_about(session: Session, *ids: UUID) -> dict[object, dict[str, object]]:
+    """All that is there, but for the versions and the history, which only grow."""
+    return {key: {name: value for name, value in row.items() if name not in ("revision", "last_modified")}
+            for key, row in picture(session, ids).items() if key[0] != "metadata"}
+
+
+def test_a_merge_is_undone_to_the_last_row_and_what_others_changed_since_stays(store: Store) -> None:
+    cast = people.build(store)
+    double = rich_twins(store, cast)
+    with transaction(store) as session:
+        before, history = rows_about(session, cast.clinic, double), session.query(Metadata).filter_by(
+            resource_id=double).count()
+        become_one(session, cast, double)
+    later = NOW + timedelta(days=29)
+    with transaction(store) as session:
+        assert rows_about(session, cast.clinic, double) != before
+        assert session.query(Contact).one().service_id == cast.clinic
+        [one] = merge_undo.undoable(session, cast.carl, cast.clinic, later)
+        assert (one.service_id, one.name, one.hindrance) == (double, "Clinic, The (invented)", None)
+        assert not merge_undo.undoable(session, cast.clara, cast.clinic, later)
+        assert not merge_undo.undoable(session, cast.carl, cast.clinic, NOW + timedelta(days=31))
+        row = session.query(MergeUndo).one()
+        assert b"Second Road" not in row.body, "sealed"
+        # What the merge did not touch may move on: free places, a waiting time.
+        session.query(ServiceCapacity).filter_by(service_id=cast.clinic, available=4).one().available = 3
+        listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast), {"wait_time": "a day"}, NOW)
+    with transaction(store) as session:
+        with pytest.raises(NotFound):
+            merge_undo.undo(session, cast.clara, cast.clinic, double, later)
+        merge_undo.undo(session, cast.carl, cast.clinic, double, later)
+    with transaction(store) as session:
+        assert session.query(ServiceCapacity).filter_by(service_id=double).one().available == 3
+        session.query(ServiceCapacity).filter_by(service_id=double).one().available = 4
+        assert session.get_one(Service, cast.clinic).wait_time == "a day"
+        session.get_one(Service, cast.clinic).wait_time = None
+        assert rows_about(session, cast.clinic, double) == before
+        assert session.query(Metadata).filter_by(resource_id=double).count() == history
+        listing = listings.read_listing(session, cast.carl, cast.clinic, NOW)
+        assert ("merged", "Clinic, The (invented)", "") in {(c.field, c.before, c.after) for c in listing.history}
+        assert find.read_service(session, None, double, NOW).service.id == double
+        assert session.query(AuditEntry).filter_by(action="listing:undo_merge").count() == 1
+        with pytest.raises(WrongState):
+            merge_undo.undo(session, cast.carl, cast.clinic, double, later)
+        become_one(session, cast, double)
+
+
+def test_a_merge_whose_work_was_changed_since_is_not_undone_and_says_what_was_changed(sqlite_store: Store) -> None:
+    cast = people.build(sqlite_store)
+    double = rich_twins(sqlite_store, cast)
+    with transaction(sqlite_store) as session:
+        become_one(session, cast, double)
+        listings.change_listing(session, cast.carl, cast.clinic, seen_now(session, cast),
+                                {"name": "Another (invented)", "address_1": "9 Moved Road"}, NOW)
+    with transaction(sqlite_store) as session:
+        [one] = merge_undo.undoable(session, cast.carl, cast.clinic, NOW)
+        assert one.hindrance is not None
+        assert "Name" in one.hindrance
+        assert "Street and number" in one.hindrance
+        with pytest.raises(WrongState):
+            merge_undo.undo(session, cast.carl, cast.clinic, double, NOW)
+    with transaction(sqlite_store) as session:
+        listings.make_confidential(session, cast.carl, cast.clinic, MIAMI, NOW)
+        assert session.query(MergeUndo).count() == 0, "it holds where the service was"

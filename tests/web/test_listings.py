@@ -8,7 +8,7 @@ from typing import Any
 from referral_dir.desk.bulk import COLUMNS
 from referral_dir.desk.spreadsheets import csv_text, read_table
 from referral_dir.domain.access import Actor
-from referral_dir.store.db import reading
+from referral_dir.store.db import reading, transaction
 from referral_dir.store.directory import Service
 from tests.web.conftest import Browser, World
 
@@ -174,3 +174,27 @@ def test_the_preview_of_a_hidden_service_says_that_the_public_sees_nothing(
     look = clara.post(path, **hidden_fields(page), name="Shelter (invented)", status="active", wait_time="a day")
     assert "so it is on no public page" in look.text
     assert "What an officer will see" in look.text
+
+
+def test_a_merge_is_undone_on_the_page_of_the_service_that_stayed(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    carl, clinic = sign_in(world.cast.carl), world.cast.clinic
+    with transaction(world.store) as session:
+        kept = session.get_one(Service, clinic)
+        double = Service(organization_id=kept.organization_id, name="The Clinic (invented)", status="active",
+                         kept_by_id=kept.kept_by_id)
+        session.add(double)
+        session.flush()
+        other = double.id
+    path = f"/caseworker/doubles/{clinic}/{other}"
+    seen = dict(re.findall(r'name="(seen|other_seen)" value="([^"]+)"', carl.get(path).text))
+    assert carl.post(path, **seen, stays="this").status_code == 302
+    page = carl.get(f"/caseworker/service/{clinic}").text
+    assert "Undoing gives it back as it was" in page
+    assert f'action="{path}/undo"' in page
+    undone = carl.post(path + "/undo")
+    assert undone.headers["Location"].endswith(path)
+    assert "They are two again" in carl.get(path).text
+    assert carl.get(f"/caseworker/service/{other}").status_code == 200
+    carl.post(path + "/undo")
+    assert "There is nothing to undo any more." in carl.get(path).text
