@@ -9,8 +9,18 @@ from referral_dir.domain.access import Actor
 from referral_dir.domain.consent_record import Answer, Explanation, Terms
 from referral_dir.domain.vocabulary import Place, Role
 from referral_dir.store.db import Store, transaction
-from referral_dir.store.directory import Organization, Phone, Service, ServiceCapacity, ServiceNeed, Unit
+from referral_dir.store.directory import (
+    Eligibility,
+    Language,
+    Organization,
+    Phone,
+    Service,
+    ServiceCapacity,
+    ServiceNeed,
+    Unit,
+)
 from referral_dir.store.people import Person
+from referral_dir.store.records import service_changed
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 MIAMI = Place("Miami", "US", 25.7743, -80.1937, "Florida", "America/New_York")
@@ -110,3 +120,22 @@ def free_beds(store: Store, cast: Cast) -> int:
     """How many beds are free now."""
     with transaction(store) as session:
         return session.get_one(ServiceCapacity, cast.beds).available
+
+
+def interpreter(store: Store, name: str, language: str = "ht", phone: str = "", **rule: str) -> UUID:
+    """A service that interprets by phone, anywhere."""
+    with transaction(store) as session:
+        home = Organization(name=f"Voices of {name} (invented)", description="")
+        session.add(home)
+        session.flush()
+        service = Service(organization_id=home.id, name=name, status="active", remote=True, country="US")
+        session.add(service)
+        session.flush()
+        session.add_all([ServiceNeed(service_id=service.id, need="interpretation"),
+                         Language(service_id=service.id, code=language, name=language)])
+        if phone:
+            session.add(Phone(service_id=service.id, number=phone))
+        if rule:
+            session.add(Eligibility(service_id=service.id, **rule))
+        service_changed(session, service.id)
+        return service.id

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from referral_dir.desk import cases, consents, find, handoffs
+from referral_dir.desk import cases, consents, find, handoffs, interpreters
 from referral_dir.desk.cases import CaseFile
 from referral_dir.desk.find import Indexes, ServiceView
 from referral_dir.domain.access import Actor, require
@@ -80,7 +80,7 @@ def check(session: "Session", indexes: Indexes, actor: Actor, case_id: UUID, ser
     return Check(
         file, view, cases.summary(file.case), {field: file.identifying.get(field, "") for field in agreed},
         standing, vital, ANSWER_WITHIN[Priority(file.case.priority)],
-        find.interpreter_for(session, indexes, cases.need_of(session, file.case), service_id, now),
+        interpreters.interpreter_for(session, indexes, cases.need_of(session, file.case), service_id, now),
         [names.services[h.service_id] for h in sent if h.service_id != service_id],
         next((h for h in sent if h.service_id == service_id), None))
 

@@ -27,7 +27,7 @@ MAXIMUM_FIELD = 2000
 SHIFT = timedelta(hours=8)
 AGES: Mapping[str, tuple[int, int]] = {
     AgeBand.CHILD: (0, 11), AgeBand.TEEN: (12, 17), AgeBand.YOUNG_ADULT: (18, 25), AgeBand.ADULT: (26, 59),
-    AgeBand.OLDER: (60, 110),
+    AgeBand.OLDER: (60, 110), AgeBand.GROWN_UP: (18, 110),
 }
 
 

@@ -225,18 +225,6 @@ def compare_services(session: "Session", indexes: Indexes, actor: Actor, need: N
     return Comparison(need, tuple(judged), candidates.phones_of(session, [m.candidate.service_id for m in judged]))
 
 
-def interpreter_for(session: "Session", indexes: Indexes, need: Need, service_id: UUID,
-                    now: datetime) -> Candidate | None:
-    """Who could interpret between the person and this service now; None where nobody needs to, or nobody can."""
-    indexes.match.refresh(session)
-    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
-    rows = {c.service_id: c for c in candidates.load_candidates(session, {service_id, *proposal.interpreters})}
-    if service_id not in rows:
-        return None
-    chosen = choose_interpreters(need, [rows[i] for i in proposal.interpreters if i in rows], now)
-    return matching.judge(need, rows[service_id], chosen, now).language.interpreter
-
-
 def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: UUID, now: datetime) -> Explanation:
     """Why a service was or was not offered for the need, criterion by criterion. Raises NotFound."""
     indexes.match.refresh(session)

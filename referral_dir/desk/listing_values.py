@@ -12,6 +12,7 @@ import phonenumbers
 from referral_dir import geo
 from referral_dir.desk.languages import UnknownLanguage, language_code, language_name
 from referral_dir.domain.closed_days import Closed, read_closed, write_closed
+from referral_dir.domain.eligibility import HOUSEHOLDS
 from referral_dir.domain.listing import FIELDS, PLACE, SUGGESTED, YES, Change, Kind, Values, tidy
 from referral_dir.domain.needs import check_code, label
 from referral_dir.domain.opening import DAYS
@@ -258,6 +259,9 @@ def _eligibility(text: str, _service: Service) -> str:
         if effect not in EFFECTS or criterion not in CRITERIA or not code.strip() or len(code) > 60:
             raise ValueError(say("“%(line)s”: write %(effects)s, then one of %(criteria)s, then whom", line=line[:60],
                                  effects=" / ".join(EFFECTS), criteria=", ".join(CRITERIA)))
+        if criterion == "household" and code.strip() not in HOUSEHOLDS:
+            raise ValueError(say("“%(line)s”: after household write one of %(codes)s", line=line[:60],
+                                 codes=", ".join(HOUSEHOLDS)))
         rules.add(f"{effect} {criterion} {code.strip()}")
     return "\n".join(sorted(rules))
 

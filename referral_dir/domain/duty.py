@@ -16,7 +16,7 @@ from referral_dir.domain.vocabulary import Priority
 # A request that nobody on duty has opened by then is told to everyone.
 DEFAULT_MINUTES: Final = 15
 FEWEST_MINUTES, MOST_MINUTES = 5, 240
-PRESSING: Final = frozenset({Priority.EMERGENCY, Priority.URGENT})
+PRESSING: Final = frozenset({Priority.IMMEDIATE, Priority.EMERGENCY, Priority.URGENT})
 _CLOCK: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 

@@ -7,11 +7,16 @@ from typing import Final
 from referral_dir.domain.need import Candidate, Criterion, Need, Verdict
 from referral_dir.domain.saying import Said, say, say_list
 
+# Who comes together, as a rule of a service names it.
+HOUSEHOLDS: Final = ("family", "alone")
+# At least as old as anybody: a range up to it has no end.
+OLDEST: Final = 110
 # What people read for the codes that programs read; a code of a source's own stays as it is.
 _WORDS: Final[Mapping[str, Said]] = {
     "female": say("women and girls"), "male": say("men and boys"), "trans": say("trans people"),
     "non_binary": say("non-binary people"), "wheelchair": say("by wheelchair"), "step_free": say("without steps"),
     "hearing": say("for deaf people"), "sight": say("for blind people"), "Gender": say("For whom"),
+    "Household": say("Who comes"), "family": say("families"), "alone": say("people alone"),
     "Nationality": say("Nationality"), "Status": say("Residence status"), "Community": say("Community"),
 }
 
@@ -19,7 +24,8 @@ _WORDS: Final[Mapping[str, Said]] = {
 def eligibility(need: Need, candidate: Candidate) -> list[Criterion]:
     """A criterion for everything that was asked of the person and that the service speaks of."""
     found = [_age(need, candidate), _household(need, candidate)]
-    asked = (("gender", need.gender), ("nationality", need.nationality), ("status", need.status))
+    asked = (("household", household(need)), ("gender", need.gender), ("nationality", need.nationality),
+             ("status", need.status))
     found += [_coded(candidate, criterion, code) for criterion, code in asked if code]
     found += [_accessible(candidate, code) for code in need.accessibility]
     known = [criterion for criterion in found if criterion is not None]
@@ -35,13 +41,17 @@ def _age(need: Need, candidate: Candidate) -> Criterion | None:
         return None
     low, high = candidate.minimum_age or 0, candidate.maximum_age if candidate.maximum_age is not None else math.inf
     youngest, oldest = need.ages
-    span = say("%(age)s and older", age=f"{low:g}") if math.isinf(high) else _years(f"{low:g}", f"{high:g}")
-    asked = f"{youngest}" if youngest == oldest else _years(youngest, oldest)
+    span, asked = _years(low, high), f"{youngest}" if youngest == oldest else _years(youngest, oldest)
     # Whole years: someone of 17 is under a maximum of 17 until the next birthday.
     inside = low <= youngest and oldest < high + 1
     outside = oldest < low or youngest >= high + 1
     verdict = Verdict.MET if inside else Verdict.UNMET if outside else Verdict.UNKNOWN
     return Criterion("age", verdict, say("For ages %(span)s; asked %(asked)s", span=span, asked=asked))
+
+
+def household(need: Need) -> str:
+    """The code of who comes together, for services that take families only, or people alone only."""
+    return "family" if need.household > 1 else "alone"
 
 
 def _household(need: Need, candidate: Candidate) -> Criterion | None:
@@ -79,8 +89,10 @@ def _accessible(candidate: Candidate, code: str) -> Criterion:
     return Criterion("accessibility", Verdict.UNKNOWN, say("Ask about access: %(how)s", how=_word(code)))
 
 
-def _years(youngest: object, oldest: object) -> Said:
-    return say("%(youngest)s to %(oldest)s", youngest=youngest, oldest=oldest)
+def _years(youngest: float, oldest: float) -> Said:
+    if oldest >= OLDEST:
+        return say("%(age)s and older", age=f"{youngest:g}")
+    return say("%(youngest)s to %(oldest)s", youngest=f"{youngest:g}", oldest=f"{oldest:g}")
 
 
 def _word(code: str) -> str:

@@ -78,7 +78,7 @@ _ASKED: Final[Mapping[str, Callable[[Need], str]]] = MappingProxyType({
     "offered": lambda need: "offered today",
     "open": lambda need: "open now" if need.open_now else f"open by {need.open_by:%a %H:%M}",
     "age": lambda need: "-".join(str(age) for age in dict.fromkeys(need.ages or ())),
-    "household": lambda need: f"{need.household} together",
+    "household": lambda need: f"{need.household} together" if need.household > 1 else "alone",
     "gender": lambda need: str(need.gender),
     "nationality": lambda need: str(need.nationality),
     "status": lambda need: str(need.status),

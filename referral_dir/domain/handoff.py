@@ -1,6 +1,6 @@
 """The transition table of a handoff: who may move what to where, and why they must say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
@@ -59,10 +59,19 @@ AUTOMATIC: Final = frozenset({Reason.CONSENT_WITHDRAWN, Reason.CONSENT_EXPIRED, 
                               Reason.NO_RESPONSE})
 
 ANSWER_WITHIN: Final[Mapping[Priority, timedelta]] = MappingProxyType({
+    Priority.IMMEDIATE: timedelta(hours=2),
     Priority.EMERGENCY: timedelta(hours=24),
     Priority.URGENT: timedelta(hours=72),
     Priority.NORMAL: timedelta(days=14),
 })
+
+# What somebody needs before the night is over, by the beginning of its code.
+TONIGHT: Final = ("shelter", "medical.emergency", "mental_health.crisis", "interpretation")
+
+
+def usual_priority(needs: Iterable[str]) -> Priority:
+    """How soon an answer is needed where nobody has said it: a bed, a doctor, a crisis and a voice can't wait."""
+    return Priority.IMMEDIATE if any(code.startswith(TONIGHT) for code in needs) else Priority.URGENT
 
 
 def advance(state: State, action: Act, party: Party, reason: Reason | None = None) -> State:

@@ -32,6 +32,11 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda code: code != "en"))
 
 
+def is_written(language: str) -> bool:
+    """Whether there is a notice in this language or its broader one."""
+    return not {language, language.partition("-")[0]}.isdisjoint(languages())
+
+
 @cache
 def notice(language: str) -> Notice:
     """The notice in this language, or its broader language; else in English, for an interpreter to speak."""

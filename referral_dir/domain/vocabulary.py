@@ -26,6 +26,7 @@ class ServiceStatus(StrEnum):
 class Priority(StrEnum):
     """How soon a handoff must be answered; see handoff.ANSWER_WITHIN."""
 
+    IMMEDIATE = "immediate"
     EMERGENCY = "emergency"
     URGENT = "urgent"
     NORMAL = "normal"
@@ -39,6 +40,8 @@ class AgeBand(StrEnum):
     YOUNG_ADULT = "18-25"
     ADULT = "26-59"
     OLDER = "60+"
+    # An adult, as one sees at a glance.
+    GROWN_UP = "18+"
 
 
 class Gender(StrEnum):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from referral_dir.domain.availability import Capacity
+from referral_dir.domain.eligibility import household
 from referral_dir.domain.interpreting import INTERPRETED_FIT, LANGUAGE_UNKNOWN_FIT
 from referral_dir.domain.matching import (
     CAPACITY_FIT,
@@ -329,7 +330,8 @@ class Question:
         if need.household > 1:
             asked.append(("household", need.household))
         asked += [(criterion, code) for criterion, code in (
-            ("gender", need.gender), ("nationality", need.nationality), ("status", need.status))
+            ("household", household(need)), ("gender", need.gender), ("nationality", need.nationality),
+            ("status", need.status))
             if code and code != "unknown"]
         return asked + [("accessibility", code) for code in need.accessibility]
 

@@ -83,7 +83,7 @@ class Profiles(Table[Profile]):
             outside = aged & ((oldest < low) | (youngest >= high + 1))
             inside = (low <= youngest) & (oldest < high + 1)
             return _verdict(outside, aged & ~inside & ~outside, aged)
-        if name == "household":
+        if name == "household" and isinstance(what, int):
             largest = self._household.array
             return _verdict((largest != 0) & (largest < what), nobody, largest != 0)
         this = [(name, what)]

@@ -85,7 +85,7 @@ function offlineRank(pack, need, now) {
       found.push(["age", least <= youngest && oldest < top + 1 ? 0 : oldest < least || youngest >= top + 1 ? 2 : 1, 1]);
     }
     if (s.m != null && need.household > 1) { found.push(["household", need.household <= s.m ? 0 : 2, 1]); }
-    found.push(...coded(s, "gender", need.gender));
+    found.push(...coded(s, "household", need.household > 1 ? "family" : "alone"), ...coded(s, "gender", need.gender));
     for (const code of need.accessibility) {
       const said = eligibility(s, "accessibility").filter(r => r[1] === code);
       found.push(["accessibility", any(said, r => !r[2]) ? 2 : said.length ? 0 : 1, 1]);

@@ -7,8 +7,9 @@ from typing import Any
 from referral_dir.desk import cases
 from referral_dir.desk.languages import COMMON, language_codes
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.handoff import usual_priority
 from referral_dir.domain.need import Area
-from referral_dir.domain.vocabulary import Place, Priority
+from referral_dir.domain.vocabulary import Place
 from referral_dir.geo import PlaceError, resolve_place
 from referral_dir.store.cases import Case
 from referral_dir.web import forms
@@ -55,7 +56,8 @@ def new_case(form: forms.Form) -> cases.NewCase:
     if errors:
         raise Invalid(errors)
     return cases.NewCase(
-        needs=form.getlist("needs"), languages=spoken, place=place, priority=form.get("priority", Priority.URGENT),
+        needs=form.getlist("needs"), languages=spoken, place=place,
+        priority=form.get("priority") or usual_priority(form.getlist("needs")),
         age_band=form.get("age_band") or forms.age_band(age), gender=form.get("gender") or None,
         household=household or 1,
         accessibility=form.getlist("accessibility"), excluded_areas=areas,

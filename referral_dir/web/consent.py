@@ -10,7 +10,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import asking, break_glass, cases, consents, find, receipts, tasks
+from referral_dir.desk import asking, break_glass, cases, consents, find, interpreters, receipts, tasks
 from referral_dir.domain import consent_record as record
 from referral_dir.domain import receipt as copy
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
@@ -21,7 +21,7 @@ from referral_dir.domain.notices import notice
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ConsentMethod, Role
 from referral_dir.web import forms, steps, uploads
-from referral_dir.web.auth import action, actor, now, showing, writing
+from referral_dir.web.auth import action, actor, edge, now, showing, writing
 from referral_dir.web.languages import in_words
 
 blueprint = Blueprint("consent", __name__, url_prefix="/officer")
@@ -58,10 +58,11 @@ def draft(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
         view = find.read_service(session, actor(), service_id, now())
         standing = consents.standing(session, actor(), case_id, view.service.organization_id, now())
         vital = break_glass.may_break(session, actor(), now())
+        voices = interpreters.voices_for_notice(session, edge().indexes, cases.need_of(session, found), now())
         lasting = any(row.expires > now() and row.recipient_organization_id == view.service.organization_id
                       for row, _name in break_glass.of_case(session, actor(), case_id))
     return render_template("officer/consent_draft.html", case=found, view=view, errors=errors, form=request.form,
-                           standing=standing, may_break_glass=vital, lasting=lasting,
+                           standing=standing, voices=voices, may_break_glass=vital, lasting=lasting,
                            record=record), 422 if request.method == "POST" else 200
 
 
@@ -99,10 +100,11 @@ def _page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
     with showing() as session:
         row, found, name = consents.read(session, actor(), consent_id, now())
         service_id = tasks.chosen_service(session, actor(), row)
+        voices = interpreters.voices_for_notice(session, edge().indexes, cases.need_of(session, found), now())
     spoken = forms.spoken(request.values, row, found)
     return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(spoken),
-                           spoken=spoken, languages=notice_languages(), methods=list(ConsentMethod), errors=errors,
-                           form=form, record=record, code=copy.code(row.id), today=now(),
+                           spoken=spoken, voices=voices, languages=notice_languages(), methods=list(ConsentMethod),
+                           errors=errors, form=form, record=record, code=copy.code(row.id), today=now(),
                            guarded=record.needs_guardian(row.capacity, found.age_band),
                            child=found.age_band in record.CHILDREN, service_id=service_id), code
 

@@ -13,6 +13,7 @@ from referral_dir.domain.consent_record import Explanation
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.narrowing import Only
 from referral_dir.domain.need import Need
+from referral_dir.domain.notices import is_written
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
 from referral_dir.store.cases import Case, Consent
@@ -26,7 +27,8 @@ ASKED = ("who", "needs", "languages", "other_languages", "near", "lat", "lon", "
          "avoid_km")
 # Whom the large tiles mean: gender, the youngest and oldest in years, the age band of a case, how many at least.
 WHO: Mapping[str, tuple[str, tuple[int, int] | None, str, int]] = {
-    "woman": ("female", (18, 59), "", 1), "man": ("male", (18, 59), "", 1), "child": ("", (0, 11), AgeBand.CHILD, 1),
+    "woman": ("female", AGES[AgeBand.GROWN_UP], AgeBand.GROWN_UP, 1),
+    "man": ("male", AGES[AgeBand.GROWN_UP], AgeBand.GROWN_UP, 1), "child": ("", (0, 11), AgeBand.CHILD, 1),
     "teen": ("", (12, 17), AgeBand.TEEN, 1), "family": ("", None, "", 2)}
 NOBODY: tuple[str, tuple[int, int] | None, str, int] = ("", None, "", 1)
 
@@ -121,8 +123,10 @@ def yes_or_no(form: Form, field: str) -> bool | None:
 
 
 def spoken(form: Form, row: Consent, case: Case) -> str:
-    """The person's language, in which the notice is put to them: as chosen, as explained, or as the case says."""
-    return form.get("language") or row.notice_language or next(iter(case.languages), "en")
+    """The person's language, in which the notice is put to them: as chosen, as explained, or as the case says; of
+    several, one in which it is written."""
+    said = next((code for code in case.languages if is_written(code)), next(iter(case.languages), "en"))
+    return form.get("language") or row.notice_language or said
 
 
 def explanation(form: Form) -> Explanation:

@@ -14,6 +14,7 @@ from referral_dir.domain.availability import age_text, count_text
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.consent_record import INTERPRETERS
 from referral_dir.domain.needs import label, needs
+from referral_dir.domain.notices import is_written
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say, say_many, say_week_time
@@ -42,7 +43,8 @@ WORDS = {
     "other": say("Other"), "accept": say("Accept"), "reject": say("Decline"), "hold": say("Put on hold"),
     "start": say("The person has arrived"), "complete": say("Complete"), "fail": say("It did not work out"),
     "cancel": say("Cancel"), "request": say("Requested"), "expire": say("Time ran out"),
-    "emergency": say("Emergency (24 hours)"), "urgent": say("Urgent (3 days)"), "normal": say("Normal (14 days)"),
+    "immediate": say("Answer within 2 hours"), "emergency": say("Answer within a day"),
+    "urgent": say("Answer within 3 days"), "normal": say("Answer within 14 days"),
     "female": say("Woman or girl"), "male": say("Man or boy"), "trans": say("Trans"), "non_binary": say("Non-binary"),
     "unknown": say("Not known"), "signed": say("Signed"), "digital": say("On the screen"),
     "witnessed_oral": say("Said aloud, with a witness"), "requester": say("the officer"),
@@ -184,6 +186,7 @@ def vital_reviews() -> list[break_glass.Report]:
 def install(app: Flask) -> None:
     """Make them known to the templates."""
     app.jinja_env.filters.update(word=word, done=done_word, counted=count_text, spoken=spoken, clock=clock)
+    app.jinja_env.tests.update(has_notice=is_written)
     app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,
                                  dated=dated, safe_link=safe_link, phone_link=phone_link)

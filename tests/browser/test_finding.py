@@ -62,6 +62,20 @@ def test_the_phones_place_is_asked_once_by_a_button_and_not_kept(chromium: Any, 
     officer.done()
 
 
+def test_enter_in_a_field_asks_and_changes_no_language(chromium: Any, address: str) -> None:
+    officer = Person(chromium, address, script=False).sign_in("officer@demo.example")
+    page = officer.page
+    page.check("input[name=needs][value='shelter.emergency']")
+    page.fill("#near", "Miami, FL")
+    page.press("#near", "Enter")
+    officer.see("can be asked near Miami")
+    page.goto(address + "/officer/search")
+    page.fill("#text", "shelter")
+    page.press("#text", "Enter")
+    page.wait_for_selector("article.card")
+    officer.done()
+
+
 def test_an_officer_asks_without_script(chromium: Any, address: str) -> None:
     officer = Person(chromium, address, script=False).sign_in("officer@demo.example")
     page = officer.page

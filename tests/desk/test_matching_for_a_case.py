@@ -11,7 +11,7 @@ from referral_dir.desk.opening_up import open_indexes
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.vocabulary import HandoffAction, Reason
 from referral_dir.store.db import Store, transaction
-from referral_dir.store.directory import Eligibility, Language, Organization, Service, ServiceCapacity, ServiceNeed
+from referral_dir.store.directory import Language, Service, ServiceCapacity, ServiceNeed
 from referral_dir.store.records import service_changed
 from tests import cast as people
 from tests.cast import MIAMI, NOW, Cast
@@ -60,22 +60,6 @@ def second_shelter(store: Store, cast: Cast, organization_id: UUID | None = None
         return service.id
 
 
-def interpreter(store: Store, name: str, **rule: str) -> UUID:
-    with transaction(store) as session:
-        home = Organization(name=f"Voices of {name} (invented)", description="")
-        session.add(home)
-        session.flush()
-        service = Service(organization_id=home.id, name=name, status="active", remote=True, country="US")
-        session.add(service)
-        session.flush()
-        session.add_all([ServiceNeed(service_id=service.id, need="interpretation"),
-                         Language(service_id=service.id, code="ht", name="Haitian Creole")])
-        if rule:
-            session.add(Eligibility(service_id=service.id, **rule))
-        service_changed(session, service.id)
-        return service.id
-
-
 @pytest.mark.parametrize("reason", [Reason.NOT_ELIGIBLE, Reason.UNSAFE_HERE, Reason.NEED_NOT_MET])
 def test_who_declined_for_a_lasting_reason_is_not_offered_to_this_case_again(
         store: Store, match: Matcher, reason: Reason) -> None:
@@ -117,7 +101,7 @@ def test_an_interpreter_is_named_with_the_match_and_asked_for_together(store: St
         service_changed(session, cast.shelter)
     case_id = people.new_case(store, cast)
     assert nearly(match(cast, case_id)) == {"Harbour Shelter (invented)": ["language"]}
-    voice = interpreter(store, "Voice (invented)")
+    voice = people.interpreter(store, "Voice (invented)")
     [found] = match(cast, case_id).matches
     assert found.language.interpreter is not None
     assert found.language.interpreter.service_id == voice
@@ -143,7 +127,7 @@ def test_a_community_to_avoid_keeps_its_services_and_interpreters_away(store: St
     with transaction(store) as session:
         session.add(Language(service_id=cast.shelter, code="en", name="English"))
         service_changed(session, cast.shelter)
-    interpreter(store, "Neighbour (invented)", criterion="community", code="little haiti", effect="serves")
+    people.interpreter(store, "Neighbour (invented)", criterion="community", code="little haiti", effect="serves")
     open_case = people.new_case(store, cast)
     assert [m.language.interpreter.name for m in match(cast, open_case).matches if m.language.interpreter] == [
         "Neighbour (invented)"]

@@ -205,6 +205,8 @@ def test_what_is_unknown_does_not_exclude_but_ranks_lower_and_says_so() -> None:
 @pytest.mark.parametrize(("asked", "offered", "criterion"), [
     ({"ages": (15, 15)}, {"minimum_age": 18}, "age"),
     ({"household": 4}, {"maximum_household": 2}, "household"),
+    ({"household": 1}, {"eligibility": (EligibilityRule("household", "family", "serves"),)}, "household"),
+    ({"household": 2}, {"eligibility": (EligibilityRule("household", "alone", "serves"),)}, "household"),
     ({"gender": "male"}, {"eligibility": (EligibilityRule("gender", "female", "serves"),)}, "gender"),
     ({"nationality": "SY"}, {"eligibility": (EligibilityRule("nationality", "SY", "excludes"),)}, "nationality"),
     ({"accessibility": ("wheelchair",)},

@@ -34,7 +34,8 @@ ORGANIZATIONS = tuple(UUID(int=n) for n in range(1, 5))
 IDS = tuple(UUID(int=(n << 90) + n) for n in range(1, 40))
 ACCESS = ("wheelchair", "step_free")
 RULES = [EligibilityRule(criterion, code, effect) for criterion, codes in (
-    ("gender", ("female", "male", "trans")), ("nationality", ("HT", "UA")), ("status", ("asylum",)),
+    ("gender", ("female", "male", "trans")), ("household", ("family", "alone")), ("nationality", ("HT", "UA")),
+    ("status", ("asylum",)),
     ("accessibility", ACCESS), ("community", ("oromo", "roma"))) for code in codes for effect in ("serves", "excludes")]
 NOSHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
 HOURS = [

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from referral_dir.desk import find, public_help
+from referral_dir.desk import find, interpreters, public_help
 from referral_dir.domain.access import Actor
 from referral_dir.domain.errors import Refused
 from referral_dir.domain.need import Need
@@ -110,7 +110,9 @@ def explain_match(chance: Chance) -> Question:
 def interpreter_for(chance: Chance) -> Question:
     """Who could interpret there."""
     asked, service_id = a_need(chance), chance.service()
-    return lambda side, session: repr(find.interpreter_for(session, side.indexes, _need(asked), service_id, NOW))
+    return lambda side, session: repr((
+        interpreters.interpreter_for(session, side.indexes, _need(asked), service_id, NOW),
+        interpreters.voices_for_notice(session, side.indexes, _need(asked), NOW)))
 
 
 def search_services(chance: Chance) -> Question:

@@ -34,6 +34,31 @@ def test_one_tap_on_a_match_opens_the_case_with_all_that_was_asked(world: World,
     assert "Continue" in page
 
 
+def test_who_looks_grown_up_is_kept_as_such_and_a_bed_is_asked_for_tonight(world: World, sign_in: SignIn) -> None:
+    browser = sign_in(world.cast.olga)
+    for needs, priority in (("shelter.emergency", "immediate"), ("legal.immigration", "urgent")):
+        browser.post("/officer/cases", needs=needs, near="Miami, FL", who="man", priority="")
+        with reading(world.store) as session:
+            case = session.query(Case).order_by(Case.created.desc()).first()
+            assert case
+            assert (case.age_band, case.gender, case.priority) == ("18+", "male", priority)
+
+
+def test_before_a_notice_is_shown_that_is_not_written_in_their_language_there_is_whom_to_call(
+        world: World, sign_in: SignIn) -> None:
+    browser = sign_in(world.cast.olga)
+    with transaction(world.store, world.cast.olga) as session:
+        session.get_one(Case, world.case).languages = ["ti"]
+    people.interpreter(world.store, "Tigrinya by phone", "ti", "+1 305 555 0142")
+    draft = f"/officer/case/{world.case}/consent/{world.cast.shelter}"
+    assert "The notice is not written in Tigrinya." in browser.get(draft).text
+    assert "+1 305 555 0142" in browser.get(draft).text
+    with transaction(world.store, world.cast.olga) as session:
+        session.get_one(Case, world.case).languages = ["ti", "ar"]
+    assert "The notice is not written" not in browser.get(draft).text
+    assert 'lang="ar"' in browser.get(shown(browser, world) + "/show").text
+
+
 def shown(browser: Browser, world: World) -> str:
     """The consent's own path, once its terms were drafted for the screen."""
     answer = browser.post(f"/officer/case/{world.case}/consent/{world.cast.shelter}", fields="name", then="show")
