@@ -74,6 +74,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = MappingProxyType({
     "handoff:fail": lambda who: say("%(who)s recorded that a handoff did not work out", who=who),
     "handoff:hold": lambda who: say("%(who)s put a handoff on hold", who=who),
     "handoff:list": lambda who: say("%(who)s looked at the requests that wait", who=who),
+    "handoff:meeting_point": lambda who: say("%(who)s said where to meet", who=who),
     "handoff:read": lambda who: say("%(who)s opened a handoff that they had asked for", who=who),
     "handoff:receive": lambda who: say("%(who)s opened a handoff that was sent to them", who=who),
     "handoff:reject": lambda who: say("%(who)s declined a handoff", who=who),

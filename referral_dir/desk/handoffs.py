@@ -156,8 +156,7 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
     Raises NotFound, ConsentMissing, WrongState, NoCapacity, Invalid.
     """
     handoff, case = _received(session, actor, handoff_id)
-    if len(meeting_point) > MAXIMUM_MEETING_POINT:
-        raise Invalid({"meeting_point": say("at most %(number)s characters", number=MAXIMUM_MEETING_POINT)})
+    _check_length(meeting_point)
     grounds.require(session, handoff, now)
     # The others were sent to other organizations, which the actor may know nothing of.
     with tenancy.elevated(session, "accepted_elsewhere"):
@@ -173,6 +172,35 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
                 ending.cancel(session, None, other, Reason.ACCEPTED_ELSEWHERE, Party.SYSTEM, now)
     notify.tell_requester(session, "handoff_answered", handoff, now)
     return handoff
+
+
+def _check_length(meeting_point: str) -> None:
+    if len(meeting_point) > MAXIMUM_MEETING_POINT:
+        raise Invalid({"meeting_point": say("at most %(number)s characters", number=MAXIMUM_MEETING_POINT)})
+
+
+def set_meeting_point(session: "Session", actor: Actor, handoff_id: UUID, text: str, now: datetime) -> bool:
+    """The provider says where to meet after it has accepted, or says it anew; an empty text takes it away.
+
+    On the same grounds as accepting; the officer is told that there is word, never where. Returns whether anything is
+    different. Raises NotFound, ConsentMissing, WrongState, Invalid.
+    """
+    handoff, case = _received(session, actor, handoff_id)
+    _check_length(text)
+    grounds.require(session, handoff, now)
+    state = HandoffState(handoff.state)
+    if state not in rules.UNDER_WAY:
+        raise WrongState(say("where to meet can be said once it is accepted, until it ends"))
+    if text.strip() == open_meeting_point(session, case, handoff):
+        return False
+    sealed = seal_meeting_point(session, case, handoff.id, text.strip())
+    if not case_queries.move_handoff(session, handoff.id, state, state=state, meeting_point=sealed):
+        raise WrongState(say("someone was first: reload to see what happened"))
+    session.refresh(handoff)
+    audit.record(session, actor, "handoff:meeting_point", now, subject=f"handoff:{handoff.id}", purpose="referral",
+                 details={"said": sealed is not None})
+    notify.tell_requester(session, "meeting_point", handoff, now)
+    return True
 
 
 def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAction, now: datetime, *,
@@ -281,7 +309,7 @@ def version(session: "Session", actor: Actor, handoff_id: UUID) -> str:
         raise NotFound(say("no such handoff"))
     steps = len(case_queries.handoff_events(session, handoff.id))
     said = threads.count_messages(session, [handoff.id]), [row.state for row in threads.times_of(session, [handoff.id])]
-    text = f"{handoff.id} {handoff.state} {handoff.answer_by} {steps} {said}"
+    text = f"{handoff.id} {handoff.state} {handoff.answer_by} {handoff.meeting_point!r} {steps} {said}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -92,7 +92,7 @@ def version_of(session: "Session", actor: Actor, handoff_id: UUID) -> str:
 
 def _digest(session: "Session", handoffs: Sequence[Handoff]) -> str:
     ids = [handoff.id for handoff in handoffs if handoff.state not in ENDED]
-    state = sorted((str(h.id), h.state, str(h.answer_by)) for h in handoffs)
+    state = sorted((str(h.id), h.state, str(h.answer_by), repr(h.meeting_point)) for h in handoffs)
     times = [(str(row.id), row.state) for row in queries.times_of(session, ids)]
     text = repr((state, queries.count_messages(session, ids), times))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from referral_dir.desk import audit, roster
 from referral_dir.desk.translating import in_language
 from referral_dir.domain.consent import is_active
-from referral_dir.domain.saying import say
+from referral_dir.domain.saying import say, say_many
 from referral_dir.store import case_queries, exclusion_queries, invitation_queries, outbox, people_queries
 from referral_dir.store.cases import Handoff
 from referral_dir.store.crypto import SealError
@@ -31,6 +31,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "handoff_answered": say("There is an answer for you"),
     "handoff_ended": say("Something has changed"),
     "question_waits": say("There is a message for you"),
+    "meeting_point": say("There is word about where to meet"),
     "time_proposed": say("A time was proposed"),
     "time_answered": say("There is an answer about a time"),
     "password_reset": say("Your new password"),
@@ -40,7 +41,7 @@ SUBJECTS: Final[Mapping[str, str]] = MappingProxyType({
     "capacity_reminder": say("Some of your numbers need a word from you"),
 })
 # Several of these are one message, as long as it has not gone out.
-ONCE: Final = frozenset({"question_waits", "time_proposed", "time_answered"})
+ONCE: Final = frozenset({"question_waits", "meeting_point", "time_proposed", "time_answered"})
 LEASE: Final = timedelta(minutes=10)
 FIRST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY: Final = timedelta(hours=4)
@@ -109,9 +110,12 @@ def tell_requester(session: "Session", kind: str, handoff: "Handoff", now: datet
     _queue(session, kind, handoff, handoff.requested_by_id, now)
 
 
-def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str) -> None:
-    """Queue a message to one person that links to a page of its own; the path is sealed, as it may open something."""
-    message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now)
+def tell_person(session: "Session", kind: str, person_id: UUID, now: datetime, *, path: str,
+                number: int | None = None) -> None:
+    """Queue a message to one person that links to a page of its own; the path is sealed, as it may open something.
+    `number`: how many there are of what it is about, to be said in its subject."""
+    message = OutboxMessage(id=uuid4(), kind=kind, person_id=person_id, created=now, state="queued", next_attempt=now,
+                            number=number)
     message.link = session.info["keys"].seal(path.encode(), message.id, "link")
     session.add(message)
 
@@ -188,7 +192,7 @@ def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str, lan
     """The mail in the recipient's language, with a link to `path`; its Message-ID is the row's, so that a resent copy
     is known as the same."""
     mail = EmailMessage()
-    mail["Subject"] = in_language(SUBJECTS[message.kind], language)
+    mail["Subject"] = in_language(_subject(message), language)
     mail["From"] = mailer.sender
     mail["To"] = address
     mail["Message-ID"] = f"<{message.id}@{mailer.sender.rpartition('@')[2].strip('>') or 'localhost'}>"
@@ -199,6 +203,13 @@ def compose(message: OutboxMessage, address: str, mailer: Mailer, path: str, lan
     # is put together whole: quoted-printable would cut the link, and eight bits are not every server's to carry.
     mail.set_content(text, charset="utf-8", cte="7bit" if text.isascii() else "base64")
     return mail
+
+
+def _subject(message: OutboxMessage) -> str:
+    if message.kind == "capacity_reminder" and message.number:
+        return say_many("%(number)s of your numbers needs a word from you",
+                        "%(number)s of your numbers need a word from you", message.number)
+    return SUBJECTS[message.kind]
 
 
 def _body(kind: str, link: str) -> str:

@@ -130,7 +130,7 @@ def _send(session: "Session", person: Person, due: Sequence[KeptCapacity], now: 
     void(session, person.id, now, but=link_id)
     # Where every one of them is hidden and can't be told from another, the link would ask about nothing: sign in.
     path = f"/numbers/{token}" if _asked(session, person, ids) else "/"
-    notify.tell_person(session, KIND, person.id, now, path=path)
+    notify.tell_person(session, KIND, person.id, now, path=path, number=len(due))
     audit.record(session, None, "capacity:remind", now, subject=f"person:{person.id}", details={"numbers": len(due)})
     return True
 

@@ -81,6 +81,8 @@ class OutboxMessage(Base):
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent.id"), index=True)
     # The path that the mail links to, sealed, where it is more than the handoff: it may carry a token.
     link: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # How many there are of what the mail is about, where that is no secret.
+    number: Mapped[int | None]
     created: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), index=True)
     attempts: Mapped[int] = mapped_column(default=0)

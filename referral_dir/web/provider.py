@@ -111,6 +111,20 @@ def answer(handoff_id: UUID, step: str) -> ResponseReturnValue:
     return redirect(url_for("provider.handoff", handoff_id=handoff_id))
 
 
+@blueprint.post("/handoff/<uuid:handoff_id>/meeting-point")
+@action("handoff:answer")
+def meeting_point(handoff_id: UUID) -> ResponseReturnValue:
+    """Say where to meet, or say it anew, after accepting."""
+    try:
+        with writing() as session:
+            different = handoffs.set_meeting_point(session, actor(), handoff_id,
+                                                   request.form.get("meeting_point", ""), now())
+    except Invalid as error:
+        return _page(handoff_id, error.errors, 422)
+    flash(_("Done. The officer will see it.") if different else _("Nothing was different: nothing was changed."))
+    return redirect(url_for("provider.handoff", handoff_id=handoff_id))
+
+
 @blueprint.post("/handoff/<uuid:handoff_id>/withdrawn")
 @action("consent:relay")
 def withdrawn(handoff_id: UUID) -> ResponseReturnValue:

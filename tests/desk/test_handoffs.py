@@ -5,13 +5,16 @@ from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
+from sqlalchemy import select
 
 from referral_dir.desk import audit_heads, availability, cases, consents, handoffs, notify
+from referral_dir.domain.access import Actor
 from referral_dir.domain.consent_record import Withdrawal
 from referral_dir.domain.errors import ConsentMissing, Forbidden, Invalid, NoCapacity, NotFound, Refused, WrongState
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Reason
 from referral_dir.store.cases import CaseField, Handoff
 from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.records import AuditEntry, OutboxMessage
 from tests import cast as people
 from tests.cast import NOW
 from tests.tampering import drop_guards
@@ -281,3 +284,41 @@ def test_still_true_and_a_new_number_are_seen_with_their_age(store: Store) -> No
             availability.set_available(session, cast.petra, cast.beds, 11, later)
         availability.set_available(session, cast.clara, cast.beds, 7, later)
     assert people.free_beds(store, cast) == 7
+
+
+def test_where_to_meet_is_said_and_changed_after_accepting_and_the_officer_is_told(store: Store) -> None:
+    cast = people.build(store)
+    _, consent_id, handoff_id = people.request(store, cast)
+
+    def meet(actor: Actor, text: str) -> bool:
+        with transaction(store) as session:
+            return handoffs.set_meeting_point(session, actor, handoff_id, text, NOW)
+
+    def version() -> str:
+        with reading(store) as session:
+            return handoffs.version(session, cast.olga, handoff_id)
+
+    with pytest.raises(WrongState):
+        meet(cast.petra, "Gate 3")
+    with transaction(store) as session:
+        handoffs.accept(session, cast.petra, handoff_id, NOW)
+    before = version()
+    assert meet(cast.petra, "Gate 3")
+    assert version() != before, "an open page of the officer's asks for it anew"
+    assert not meet(cast.petra, " Gate 3 "), "the same words are no news"
+    assert meet(cast.petra, "Gate 4")
+    for outsider, problem in ((cast.pablo, NotFound), (cast.olga, Forbidden)):
+        with pytest.raises(problem):
+            meet(outsider, "Gate 5")
+    with pytest.raises(Invalid):
+        meet(cast.petra, "x" * 1001)
+    with transaction(store) as session:
+        assert handoffs.read_outgoing(session, cast.olga, handoff_id, NOW).meeting_point == "Gate 4"
+        mails = session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "meeting_point")).all()
+        assert [mail.person_id for mail in mails] == [cast.olga.person_id], "one mail for several words"
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "handoff:meeting_point")).all()
+        assert len(entries) == 2
+        assert "Gate" not in str([entry.details for entry in entries])
+        consents.withdraw(session, cast.olga, consent_id, Withdrawal(), NOW)
+    with pytest.raises((ConsentMissing, WrongState)):
+        meet(cast.petra, "Gate 6")

@@ -255,6 +255,7 @@ def test_keepers_get_one_mail_a_day_that_names_nothing_and_its_link_sets_numbers
     for mail in mails:
         assert not {word for word in ("Harbour", "Miami", "Petra", "Clara", " bed", "3") if word in
                     mail.get_content().partition(SITE)[0] + mail["Subject"]}
+    assert {mail["Subject"] for mail in mails} == {"1 of your numbers needs a word from you"}
     assert delivered(store, STALE + HOUR) == []
     token = to(mails, cast.petra)
     with reading(store) as session:
