@@ -24,6 +24,7 @@ from referral_dir.desk.opening_up import open_indexes
 from referral_dir.domain.explaining import Explanation
 from referral_dir.domain.vocabulary import Gender, Role
 from referral_dir.index import feed
+from referral_dir.interop import jobs
 from referral_dir.interop.answers_json import explanation_json, match_json, search_json
 from referral_dir.interop.report import FORMATS, ImportReport
 from referral_dir.store import people_queries, roles
@@ -288,6 +289,8 @@ def deliver_once(settings: config.Settings, store: Store) -> notify.Delivered:
         notify.escalate(session, _now())
     with transaction(store) as session:
         resets.prepare(session, _now())
+    # A directory that nobody confirmed says in the clear where hidden services are.
+    jobs.sweep(store, settings.instance, _now())
     if not settings.smtp_host:
         return notify.Delivered(0, 0, 0, 0)
     mailer = notify.Mailer(settings.smtp_host, settings.smtp_port, settings.mail_from, settings.base_url,

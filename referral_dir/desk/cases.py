@@ -107,7 +107,7 @@ def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime, *,
     case = own_case(session, actor, case_id)
     budgets.spend(session, actor, "case:read", now)
     audit.record(session, actor, "case:read", now, subject=f"case:{case.id}",
-                 purpose=_purpose(session, actor, case, purpose, now))
+                 purpose=purpose_of_reading(session, actor, case, now, purpose))
     return open_file(session, case)
 
 
@@ -119,16 +119,19 @@ def open_file(session: "Session", case: Case) -> CaseFile:
                     case_queries.disclosures_of(session, case.id), erased)
 
 
-def _purpose(session: "Session", actor: Actor, case: Case, purpose: str | None, now: datetime) -> str:
+def purpose_of_reading(session: "Session", actor: Actor, case: Case, now: datetime, purpose: str | None = None, *,
+                       asked_by: UUID | None = None) -> str:
+    """For what the actor reads of the case: as they say now or said in this shift; of one that they opened, or for
+    which they asked a service themselves (`asked_by`), for its referral. Raises PurposeNeeded, Invalid."""
     if purpose is not None:
         if purpose not in set(Purpose):
             raise Invalid({"purpose": say("choose for what you open this case")})
         return purpose
-    if case.created_by_id == actor.person_id:
+    if actor.person_id in (case.created_by_id, asked_by):
         return Purpose.REFERRAL
     said = audit_queries.purpose_of(session, actor.person_id, f"case:{case.id}", "case:read", now - SHIFT)
     if said is None:
-        raise PurposeNeeded(say("say first for what you open this case"))
+        raise PurposeNeeded(say("say first for what you open this case"), case.id)
     return said
 
 

@@ -163,8 +163,8 @@ def _access(session: "Session", actor: Actor, begin: datetime, end: datetime) ->
 
 
 LOOKS: Final = frozenset({"case:read", "case:own_copy", "handoff:read", "handoff:receive", "consent:read",
-                          "address:read", "break_glass:read", "break_glass:disclose", "audit:read", "audit:export",
-                          "figures:read", "service:find"})
+                          "thread:read", "address:read", "break_glass:read", "break_glass:disclose", "audit:read",
+                          "audit:export", "figures:read", "service:find"})
 
 
 def _months(session: "Session", now: datetime) -> tuple[date, ...]:

@@ -16,6 +16,7 @@ from referral_dir.desk.cases import (
     need_of,
     open_meeting_point,
     own_case,
+    purpose_of_reading,
     seal_meeting_point,
     summary,
 )
@@ -285,14 +286,19 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
 
 
 def read_outgoing(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> View:
-    """A handoff as the organization that asked for it sees it; the meeting point while it is under way."""
+    """A handoff as the organization that asked for it sees it; the meeting point while it is under way.
+
+    Raises NotFound, PurposeNeeded where a colleague asked for it, TooOften.
+    """
     require(actor, "handoff:read")
     handoff = case_queries.handoff_of_requester(session, handoff_id, actor)
     if handoff is None:
         raise NotFound(say("no such handoff"))
     case = session.get_one(Case, handoff.case_id)
+    purpose = purpose_of_reading(session, actor, case, now, asked_by=handoff.requested_by_id)
+    budgets.spend(session, actor, "handoff:read", now)
     row = session.get(Consent, handoff.consent_id) if handoff.consent_id else None
-    audit.record(session, actor, "handoff:read", now, subject=f"handoff:{handoff.id}", purpose="referral")
+    audit.record(session, actor, "handoff:read", now, subject=f"handoff:{handoff.id}", purpose=purpose)
     actions = rules.actions_for(HandoffState(handoff.state), Party.REQUESTER)
     return _view(session, handoff, case, about=summary(case), shown=grounds.Shown({}, {}), found=Grounds(row, None),
                  actions=actions)

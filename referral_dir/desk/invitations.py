@@ -16,7 +16,7 @@ from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
-from referral_dir.store import factor_queries, invitation_queries, outbox, people_queries
+from referral_dir.store import factor_queries, invitation_queries, organization_queries, outbox, people_queries
 from referral_dir.store.people import Invitation, Person
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LIFETIME: Final = timedelta(days=7)
 # Officers read of victims; administrators could let in any number of officers. Neither is one person's decision.
 NEEDS_SECOND: Final = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
+# These read where their own hidden services are: where there is one, that is not one person's decision either.
+READ_ADDRESSES: Final = frozenset({Role.CASEWORKER, Role.PROVIDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +143,24 @@ def accept(session: "Session", token: str, *, name: str, password: str, now: dat
     return person
 
 
+def needs_second(session: "Session", person: Person) -> bool:
+    """Whether a second administrator must approve that this person gets in, in this role."""
+    role = Role(person.role)
+    return role in NEEDS_SECOND or (
+        role in READ_ADDRESSES and organization_queries.hides(session, person.organization_id))
+
+
 def _begin(session: "Session", actor: Actor, person: Person, now: datetime) -> Invitation:
-    needs_second = Role(person.role) in NEEDS_SECOND
-    token = None if needs_second else secrets.token_urlsafe(32)
-    invitation = Invitation(person_id=person.id, invited_by_id=actor.person_id, needs_second=needs_second,
+    waits = needs_second(session, person)
+    token = None if waits else secrets.token_urlsafe(32)
+    invitation = Invitation(person_id=person.id, invited_by_id=actor.person_id, needs_second=waits,
                             token_hash=_digest(token) if token else None, created=now, expires=now + LIFETIME)
     session.add(invitation)
     session.flush()
     if token:
         _send(session, invitation, token, now)
     audit.record(session, actor, "people:invite", now, subject=f"person:{person.id}",
-                 details={"role": person.role, "needs_second": needs_second})
+                 details={"role": person.role, "needs_second": waits})
     return invitation
 
 

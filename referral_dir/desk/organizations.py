@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -10,7 +10,8 @@ from referral_dir.desk import audit, people
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
 from referral_dir.domain.saying import say
-from referral_dir.store import organization_queries, people_queries, records
+from referral_dir.domain.vocabulary import Role
+from referral_dir.store import audit_queries, organization_queries, people_queries, records
 from referral_dir.store.directory import Organization, Service
 from referral_dir.store.organization_queries import Counted
 from referral_dir.store.people import Person
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 PAGE: Final = 50
 FOUND: Final = 20
 SHOWN: Final = 200
+SECOND_WITHIN: Final = timedelta(days=7)
+# In the trail: for which keeper somebody asked, of a service that takes two to give.
+ASKS: Final = "asks_keeper"
 LONGEST: Final = {"name": 200, "description": 2000, "email": 254, "website": 500}
 
 
@@ -111,13 +115,34 @@ def close(session: "Session", actor: Actor, organization_id: UUID, now: datetime
                  details={"change": "closed"})
 
 
-def keep(session: "Session", actor: Actor, organization_id: UUID, service_id: UUID, now: datetime) -> None:
-    """From now on this organization's caseworkers keep the service. Raises Invalid, NotFound, WrongState."""
+def keep(session: "Session", actor: Actor, organization_id: UUID, service_id: UUID, now: datetime) -> bool:
+    """From now on this organization's caseworkers keep the service. Raises Invalid, NotFound, WrongState.
+
+    Whoever keeps a hidden service can read its address: it is given only when a second administrator does the same
+    within a week. Returns whether it is given.
+    """
     require(actor, "organization:change")
     row, service = _loaded(session, organization_id), _service(session, service_id)
     if not any(row_id == row.id for row_id, _ in organization_queries.keepers(session)):
         raise Invalid({"service": say("Nobody here is a caseworker: invite one first.")})
+    if service.confidential and service.organization_id != row.id \
+            and not _asked_by_another(session, actor, service, row.id, now):
+        audit.record(session, actor, "organization:change", now, subject=f"service:{service.id}",
+                     details={ASKS: str(row.id)})
+        return False
     _give(session, actor, service, row.id, now)
+    return True
+
+
+def _asked_by_another(session: "Session", actor: Actor, service: Service, keeper: UUID, now: datetime) -> bool:
+    """Whether another administrator, who still is one, asked for this keeper since the service was last given."""
+    for act in audit_queries.acts_on(session, f"service:{service.id}", "organization:change", now - SECOND_WITHIN):
+        if "kept_by" in act.details:
+            return False
+        other = session.get(Person, act.actor_id) if act.actor_id != actor.person_id else None
+        if act.details.get(ASKS) == str(keeper) and other and other.active and other.role == Role.ADMINISTRATOR:
+            return True
+    return False
 
 
 def unkeep(session: "Session", actor: Actor, organization_id: UUID, service_id: UUID, now: datetime) -> None:

@@ -47,7 +47,7 @@ def one(session: "Session", actor: Actor, person_id: UUID) -> Member:
 def change_role(session: "Session", actor: Actor, person_id: UUID, role: str, now: datetime) -> bool:
     """Give a person another role; all their sessions end. Raises NotFound, Invalid.
 
-    For a role that needs a second administrator's word the person is locked and invited anew, so that changing a
+    For a role that needs a second administrator's word there the person is locked and invited anew, so that changing a
     role is no way round it; returns whether that is so.
     """
     require(actor, "people:change")
@@ -60,7 +60,7 @@ def change_role(session: "Session", actor: Actor, person_id: UUID, role: str, no
         person.may_break_glass = person.is_supervisor = False
     audit.record(session, actor, "people:change", now, subject=f"person:{person.id}",
                  details={"from_role": was, "role": role})
-    anew = Role(role) in invitations.NEEDS_SECOND
+    anew = invitations.needs_second(session, person)
     if anew:
         invitations.start_again(session, actor, person, now)
     else:

@@ -33,6 +33,8 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 # Whoever sends a file in may mean no good: it is measured before it is opened.
 MOST_ROWS: Final = 10_000
+# With the empty ones: a file of a kilobyte may name the row after 10^12 empty ones.
+MOST_READ: Final = 3 * MOST_ROWS
 MOST_COLUMNS: Final = 100
 LONGEST_CELL: Final = 20_000
 MOST_PARTS: Final = 200
@@ -92,8 +94,8 @@ def read_table(data: bytes) -> list[list[str]]:
     rows = _xlsx_rows(data) if data[:2] == b"PK" else _csv_rows(data)
     table: list[list[str]] = []
     try:
-        for row in rows:
-            if len(table) > MOST_ROWS:
+        for number, row in enumerate(rows):
+            if len(table) > MOST_ROWS or number > MOST_READ:
                 raise UnreadableFile(say("at most %(number)s rows", number=MOST_ROWS))
             if len(row) > MOST_COLUMNS or any(len(text) > LONGEST_CELL for text in row):
                 raise UnreadableFile(say("at most %(columns)s columns, and %(letters)s letters in a cell",

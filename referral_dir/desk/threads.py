@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from referral_dir.desk import audit, cases, grounds, notify, roster
+from referral_dir.desk import audit, budgets, cases, grounds, notify, roster
 from referral_dir.domain import screening, talking
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
@@ -97,8 +97,20 @@ class Thread:
         return [time for time in self.times if time.state == "proposed"]
 
 
+def look(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> Thread:
+    """The thread on a page of its own: as sensitive as the handoff itself, and written down like it. Raises NotFound,
+    ConsentMissing, PurposeNeeded where a colleague asked for the handoff, TooOften."""
+    handoff, case, party = _as_party(session, actor, handoff_id, "thread:read")
+    purpose = "referral" if party is Party.RECIPIENT else cases.purpose_of_reading(
+        session, actor, case, now, asked_by=handoff.requested_by_id)
+    budgets.spend(session, actor, "thread:read", now)
+    audit.record(session, actor, "thread:read", now, subject=f"handoff:{handoff.id}", purpose=purpose)
+    return read(session, actor, handoff_id, now)
+
+
 def read(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> Thread:
-    """The thread of a handoff that the actor is a party to. Raises NotFound, ConsentMissing."""
+    """The thread of a handoff that the actor is a party to, beside the handoff itself, whose reading is written down
+    already. Raises NotFound, ConsentMissing."""
     handoff, case, party = _as_party(session, actor, handoff_id, "thread:read")
     state = HandoffState(handoff.state)
     may_read = party is Party.REQUESTER or (state in TALKING and grounds.of_handoff(session, handoff, now).any)
@@ -239,6 +251,9 @@ def _to_write(session: "Session", actor: Actor, handoff_id: UUID, now: datetime,
     handoff, case, party = _as_party(session, actor, handoff_id, "thread:write")
     if only is not None and party is not only:
         raise NotFound(say("no such handoff"))
+    if party is Party.REQUESTER:
+        # Why a text is refused tells what it was compared with.
+        cases.purpose_of_reading(session, actor, case, now, asked_by=handoff.requested_by_id)
     if handoff.consent_id:
         case_queries.lock_consent(session, handoff.consent_id)
     locked = case_queries.lock_handoff(session, handoff.id)

@@ -29,6 +29,8 @@ BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({
     "service:offline": Budget(10, 20),
     "case:read": Budget(60, 120),
     "handoff:receive": Budget(120, 240),
+    "handoff:read": Budget(120, 240),
+    "thread:read": Budget(120, 240),
     "address:read": Budget(10, 20),
     "case:own_copy": Budget(5, 10),
     "case:break_glass": Budget(2, 5),

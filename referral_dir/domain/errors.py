@@ -1,5 +1,7 @@
 """What a workflow raises when it must not go on. Every message says what to do next."""
 
+from uuid import UUID
+
 
 class Refused(Exception):
     """Base of everything that a rule refuses; the edge rolls back, audits the refusal and explains it."""
@@ -26,7 +28,11 @@ class NoCapacity(Refused):
 
 
 class PurposeNeeded(Refused):
-    """Someone else's case is opened: first it must be said what for."""
+    """Someone else's case, or what was said about it, is opened: first it must be said what for."""
+
+    def __init__(self, message: str, case_id: UUID) -> None:
+        super().__init__(message)
+        self.case_id = case_id
 
 
 class TooOften(Refused):

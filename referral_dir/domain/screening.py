@@ -25,6 +25,13 @@ _NUMBER: Final = re.compile(r"(?:\d[\s().\-/+]*){6,}")
 _YEAR: Final = re.compile(r"(?<!\d)(19\d\d|20\d\d)(?!\d)")
 # Scripts that leave no space between words, for which a name is looked for inside the text.
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+# What Arabic and Persian write in one with the word after it (and, so, by, to, like, the), as it is folded; what Korean
+# writes in one with the word before it is longer than a list.
+_ARABIC: Final = re.compile("[\u0600-\u06ff]")
+_PREFIXES: Final = "(?:[\u0648\u0641]?[\u0628\u0644\u0643]?(?:\u0627\u0644)?)"
+_HANGUL: Final = re.compile("[\uac00-\ud7a3]")
+_APOSTROPHE: Final = re.compile("['\u2018\u2019\u02bc`\u00b4]")
+_SINGLE: Final = re.compile(r"(?<!\w)\w(?:[\W_]{1,2}\w(?!\w)){2,}")
 
 
 def pattern_in(text: str, today: date) -> str | None:
@@ -44,9 +51,9 @@ def pattern_in(text: str, today: date) -> str | None:
 def value_in(text: str, values: Mapping[str, str]) -> str | None:
     """The field whose value the text holds; None where there is nothing of any."""
     plain = _plain(text)
-    words, digits = f" {fold(plain)} ", re.sub(r"\D", "", plain)
+    dresses, digits = _dresses(plain), re.sub(r"\D", "", plain)
     for field, value in values.items():
-        if any(_holds(words, part) for part in _parts(field, value)):
+        if any(_holds(words, part) for part in _parts(field, value) for words in dresses):
             return field
         number = re.sub(r"\D", "", _plain(value))
         if field in ("phone", "date_of_birth") and any(form in digits for form in _forms(field, number)):
@@ -60,10 +67,20 @@ def _plain(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in seen)
 
 
+def _dresses(plain: str) -> tuple[str, ...]:
+    """The words as written, with what follows an apostrophe apart ("Fatima's", "Fatma'nın"), and with letters that
+    stand one by one put together ("F a t i m a")."""
+    apart = _APOSTROPHE.sub(" ", plain)
+    together = _SINGLE.sub(lambda found: re.sub(r"[\W_]", "", found[0]), plain)
+    return tuple(dict.fromkeys(f" {fold(text)} " for text in (plain, apart, together)))
+
+
 def _parts(field: str, value: str) -> Iterator[str]:
     words = fold(_plain(value)).split()
     if field in _BY_WORD:
         yield from (word for word in words if len(word) > 1)
+        if _UNSPACED.search(value):
+            yield "".join(words)
     elif len(words) <= _IN_A_ROW:
         yield " ".join(words)
     else:
@@ -73,7 +90,13 @@ def _parts(field: str, value: str) -> Iterator[str]:
 def _holds(words: str, part: str) -> bool:
     if not part:
         return False
-    return part in words if _UNSPACED.search(part) else f" {part} " in words
+    if _UNSPACED.search(part):
+        return part in words
+    if _ARABIC.search(part):
+        return re.search(f" {_PREFIXES}{re.escape(part)} ", words) is not None
+    if _HANGUL.search(part):
+        return f" {part}" in words
+    return f" {part} " in words
 
 
 def _forms(field: str, number: str) -> Iterator[str]:

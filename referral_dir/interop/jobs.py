@@ -117,10 +117,11 @@ def sweep(store: Store, instance: Path, now: datetime) -> None:
         if session is None:
             return
         jobs.give_up(session, now - SILENT, now - UNCONFIRMED, STOPPED)
-        needed = {str(job_id) for job_id in jobs.unfinished(session)}
+        needed = {str(job_id): is_needed for job_id, is_needed in jobs.needs_file(session).items()}
     for path in folder_of(instance).iterdir():
         fresh = path.stat().st_mtime > (now - SILENT).timestamp()
-        if path.name.partition(".")[0] in needed or (fresh and path.name.startswith("new-")):
+        # Of a job that is just being made nothing can be read yet.
+        if needed.get(path.name.partition(".")[0], fresh):
             continue
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

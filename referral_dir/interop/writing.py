@@ -27,7 +27,9 @@ EMPTY_SAYS_SOMETHING: Final = {"metadata": ("previous_value", "replacement_value
 # Columns that may not be empty and that the writer fills in itself.
 FILLED_IN: Final = {"updated"}
 # What people decide here is not undone by a newer file.
-KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone")
+KEPT_HERE: Final = ("confidential", "zone_name", "zone_latitude", "zone_longitude", "country", "timezone",
+                    # Whoever gives a hidden service reads its address: a file moves it to nobody else.
+                    "organization_id")
 # What hangs on a row of any table: the column that names the row, and the one that names its table.
 LINKS: Final[Mapping[str, Mapping[str, str]]] = {"attribute": {"link_id": "link_entity"},
                                                  "metadata": {"resource_id": "resource_type"}}

@@ -106,6 +106,13 @@ def purpose_of(session: Session, person_id: UUID, subject: str, action: str, sin
         AuditEntry.outcome == "done", AuditEntry.at >= since).order_by(AuditEntry.sequence.desc()).limit(1))
 
 
+def acts_on(session: Session, subject: str, action: str, since: datetime) -> Sequence[AuditEntry]:
+    """What was done so to the subject since then, newest first."""
+    return session.scalars(select(AuditEntry).where(
+        AuditEntry.subject == subject, AuditEntry.action == action, AuditEntry.outcome == "done",
+        AuditEntry.at >= since).order_by(AuditEntry.sequence.desc())).all()
+
+
 def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
     """Every entry, oldest first, column by column as it was hashed."""
     columns = AuditEntry.__table__.columns

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Column, Row, String, Table, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from referral_dir.domain.withholding import Traces, traces
+from referral_dir.domain.withholding import WITHHELD, Traces, traces
 from referral_dir.store.db import Base, Store
 from referral_dir.store.directory import (
     Accessibility,
@@ -29,6 +29,7 @@ from referral_dir.store.directory import (
     ServiceAtLocation,
     ServiceNeed,
 )
+from referral_dir.store.jobs import ImportJob
 from referral_dir.store.secret_queries import open_place, seal_place
 from referral_dir.store.upkeep import BulkDraft, Correction, MergedService, MergeUndo
 
@@ -96,6 +97,7 @@ def _forget_upkeep(session: Session, service_id: UUID) -> None:
     merged into it: they lead to nothing public any more."""
     service = session.get_one(Service, service_id, populate_existing=True)
     merged = session.scalars(select(MergedService.service_id).where(MergedService.into_id == service_id)).all()
+    _forget_reports(session, service.source)
     session.execute(delete(Correction).where(Correction.service_id.in_([service_id, *merged])))
     session.execute(delete(MergeUndo).where(or_(MergeUndo.service_id.in_([service_id, *merged]),
                                                 MergeUndo.into_id.in_([service_id, *merged]))))
@@ -104,6 +106,14 @@ def _forget_upkeep(session: Session, service_id: UUID) -> None:
     session.execute(update(Service).where(Service.id.in_(merged)).values(
         name=service.name, confidential=True, zone_name=service.zone_name or service.name,
         zone_latitude=service.zone_latitude, zone_longitude=service.zone_longitude))
+
+
+def _forget_reports(session: Session, source: str | None) -> None:
+    """What reports of imports from the same source quote: a value that was refused may be a part of the address."""
+    for job in session.scalars(select(ImportJob).where(ImportJob.source == source, ImportJob.report.is_not(None))):
+        report = job.report or {}
+        job.report = {**report, "issues": [{**issue, "value": WITHHELD if issue.get("value") else ""}
+                                           for issue in report.get("issues", ())]}
 
 
 def repeats(session: Session, service_id: UUID) -> list[Repeat]:
@@ -155,7 +165,7 @@ def clean_disk(store: Store) -> None:
             connection.driver_connection.autocommit = True  # type: ignore[union-attr]
             try:
                 for table in ("service", "location", "address", "phone", "contact", "metadata", "attribute",
-                              "correction", "bulk_draft", "merge_undo"):
+                              "correction", "bulk_draft", "merge_undo", "import_job"):
                     cursor.execute(f"VACUUM {table}")
             finally:
                 connection.driver_connection.autocommit = False  # type: ignore[union-attr]

@@ -62,9 +62,10 @@ def jobs(session: Session, limit: int) -> Sequence[ImportJob]:
     return session.scalars(select(ImportJob).order_by(ImportJob.created.desc(), ImportJob.id).limit(limit)).all()
 
 
-def unfinished(session: Session) -> set[UUID]:
-    """Those whose file is still needed."""
-    return set(session.scalars(select(ImportJob.id).where(ImportJob.state.in_((*RUNNING, *CALLED, "checked")))))
+def needs_file(session: Session) -> dict[UUID, bool]:
+    """Of every job whether its file is still needed."""
+    waiting = (*RUNNING, *CALLED, "checked")
+    return {row[0]: row[1] in waiting for row in session.execute(select(ImportJob.id, ImportJob.state))}
 
 
 def _rows(session: Session, query: Any) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.vocabulary import Role
@@ -49,6 +49,12 @@ def keepers(session: Session) -> list[tuple[UUID, str]]:
     rows = session.execute(select(Organization.id, Organization.name).where(Organization.id.in_(having))
                            .order_by(Organization.name, Organization.id))
     return [(row_id, name) for row_id, name in rows]
+
+
+def hides(session: Session, organization_id: UUID) -> bool:
+    """Whether it gives or keeps a service that hides where it is: its people can read the address."""
+    return bool(session.scalar(select(exists().where(Service.confidential, or_(
+        Service.organization_id == organization_id, Service.kept_by_id == organization_id)))))
 
 
 def people_of(session: Session, organization_id: UUID) -> Sequence[Person]:

@@ -15,11 +15,13 @@ from referral_dir.domain.errors import (
     Invalid,
     NoCapacity,
     NotFound,
+    PurposeNeeded,
     Refused,
     TooOften,
     WrongState,
 )
 from referral_dir.domain.saying import Said, say
+from referral_dir.domain.vocabulary import Purpose
 from referral_dir.web.auth import actor_or_none, edge, now
 
 TITLES = {
@@ -41,6 +43,7 @@ CODES: dict[type[Refused], int] = {Forbidden: 403, NotFound: 404, WrongState: 40
 def install(app: Flask) -> None:
     """One handler for each kind."""
     app.register_error_handler(Refused, refused)
+    app.register_error_handler(PurposeNeeded, ask_for_the_purpose)
     app.register_error_handler(CSRFError, stale_form)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, unexpected)
@@ -65,6 +68,11 @@ def refused(error: Refused) -> ResponseReturnValue:
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), 409)
     audit_refusal(type(error).__name__)
     return page(code, TEXTS.get(code) or next(iter(error.args), ""))
+
+
+def ask_for_the_purpose(error: PurposeNeeded) -> ResponseReturnValue:
+    """Not refused yet: the question that comes first, wherever somebody else's case is opened."""
+    return render_template("officer/purpose.html", case_id=error.case_id, errors={}, purposes=list(Purpose))
 
 
 def stale_form(error: CSRFError) -> ResponseReturnValue:

@@ -43,6 +43,15 @@ def allow_a_directory(endpoint: str | None, _values: dict[str, object] | None) -
         cast("uploads.Request", request).write_files(jobs.new_file(edge().settings.instance), jobs.LARGEST)
 
 
+@blueprint.teardown_request
+def forget_the_upload(_error: BaseException | None) -> None:
+    """What was sent and became no job is not kept: the form was refused, or its sender had to step up first. A
+    directory may say where hidden services are."""
+    path = getattr(request, "writes_to", None)
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
 @blueprint.get("")
 @action("directory:import", step_up=True)
 def everything() -> ResponseReturnValue:

@@ -13,7 +13,7 @@ from referral_dir.desk import own_copy as own_copies
 from referral_dir.domain import consent_record as record
 from referral_dir.domain.break_glass import REASONS
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
-from referral_dir.domain.errors import Invalid, PurposeNeeded
+from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import choices
 from referral_dir.domain.saying import say
 from referral_dir.domain.task_list import Step, Turn
@@ -73,11 +73,8 @@ def open_case() -> ResponseReturnValue:
 @action("case:read")
 def case(case_id: UUID) -> ResponseReturnValue:
     """A case as a list of tasks: who, consent, request."""
-    try:
-        with writing() as session:
-            return _case_page(session, case_id, {}, 200)
-    except PurposeNeeded:
-        return _purpose_page(case_id, {}, 200)
+    with writing() as session:
+        return _case_page(session, case_id, {}, 200)
 
 
 @blueprint.post("/case/<uuid:case_id>/open")
@@ -88,12 +85,9 @@ def open_for(case_id: UUID) -> ResponseReturnValue:
         with writing() as session:
             cases.read_case(session, actor(), case_id, now(), purpose=request.form.get("purpose", ""))
     except Invalid as error:
-        return _purpose_page(case_id, error.errors, 422)
+        return render_template("officer/purpose.html", case_id=case_id, errors=error.errors,
+                               purposes=list(Purpose)), 422
     return redirect(url_for("officer.case", case_id=case_id))
-
-
-def _purpose_page(case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    return render_template("officer/purpose.html", case_id=case_id, errors=errors, purposes=list(Purpose)), code
 
 
 def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:

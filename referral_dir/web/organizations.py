@@ -1,5 +1,6 @@
 """The administrator: organizations, who is in them, which services they keep."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,6 +13,9 @@ from referral_dir.domain.vocabulary import Role
 from referral_dir.store.db import reading
 from referral_dir.web.auth import action, actor, edge, now, writing
 from referral_dir.web.forms import texts
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 blueprint = Blueprint("organizations", __name__, url_prefix="/administration/organizations")
 GUARD = frozenset({Role.ADMINISTRATOR})
@@ -82,12 +86,19 @@ def keep(organization_id: UUID) -> ResponseReturnValue:
     """It keeps this service from now on, or no longer."""
     try:
         with writing() as session:
-            act = organizations.unkeep if "stop" in request.form else organizations.keep
-            act(session, actor(), organization_id, _service(), now())
+            given = _keep_or_stop(session, organization_id)
     except Invalid as error:
         return _one(organization_id, error.errors, 422)
-    flash(_("Saved."))
+    flash(_("Saved.") if given else _("Not given yet: this service hides where it is. Another administrator must give "
+                                      "it to the same organization within a week."))
     return redirect(url_for("organizations.one", organization_id=organization_id))
+
+
+def _keep_or_stop(session: "Session", organization_id: UUID) -> bool:
+    if "stop" not in request.form:
+        return organizations.keep(session, actor(), organization_id, _service(), now())
+    organizations.unkeep(session, actor(), organization_id, _service(), now())
+    return True
 
 
 @blueprint.post("/<uuid:organization_id>/close")

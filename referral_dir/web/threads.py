@@ -31,7 +31,7 @@ def page(handoff_id: UUID) -> ResponseReturnValue:
 
 def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
     with showing() as session:
-        thread = threads.read(session, actor(), handoff_id, now())
+        thread = threads.look(session, actor(), handoff_id, now())
     return render_template("threads/page.html", thread=thread, errors=errors, form=request.form), code
 
 

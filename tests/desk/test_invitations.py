@@ -232,23 +232,23 @@ def sign_in(store: Store, actor: Actor) -> None:
 def test_a_new_role_ends_sessions_and_none_that_needs_approval_comes_without(store: Store) -> None:
     cast = people.build(store)
     ada = second_administrator(store)
-    sign_in(store, cast.petra)
+    sign_in(store, cast.pablo)
     with transaction(store) as session:
         members.set_privileges(session, cast.adam, cast.olga.person_id, may_break_glass=True, is_supervisor=True,
                                now=NOW)
         members.change_role(session, cast.adam, cast.olga.person_id, Role.PROVIDER, NOW)
         olga = session.get_one(Person, cast.olga.person_id)
         assert (olga.may_break_glass, olga.is_supervisor) == (False, False), "privileges do not outlive the role"
-        assert members.change_role(session, cast.adam, cast.petra.person_id, Role.CASEWORKER, NOW) is False
-    assert sessions_of(store, cast.petra) == 0
-    sign_in(store, cast.petra)
+        assert members.change_role(session, cast.adam, cast.pablo.person_id, Role.CASEWORKER, NOW) is False
+    assert sessions_of(store, cast.pablo) == 0
+    sign_in(store, cast.pablo)
     with transaction(store) as session:
-        assert members.change_role(session, cast.adam, cast.petra.person_id, Role.OFFICER, NOW) is True
-    assert sessions_of(store, cast.petra) == 0
+        assert members.change_role(session, cast.adam, cast.pablo.person_id, Role.OFFICER, NOW) is True
+    assert sessions_of(store, cast.pablo) == 0
     with transaction(store) as session:
-        assert not session.get_one(Person, cast.petra.person_id).active
+        assert not session.get_one(Person, cast.pablo.person_id).active
     with pytest.raises(Invalid, match="not accepted"), transaction(store) as session:
-        members.set_active(session, cast.adam, cast.petra.person_id, True, NOW)
+        members.set_active(session, cast.adam, cast.pablo.person_id, True, NOW)
     assert letters(store) == []
     with transaction(store) as session:
         [waiting] = [row for row in invitations.listing(session, ada, NOW) if row.state == "to_approve"]
@@ -273,19 +273,19 @@ def test_an_open_link_does_not_outlive_a_lock_or_a_new_role(store: Store) -> Non
 
 def test_whoever_lost_everything_is_invited_anew_and_keeps_nothing_of_the_old(store: Store) -> None:
     cast = people.build(store)
-    with_codes(store, cast.petra)
-    sign_in(store, cast.petra)
+    with_codes(store, cast.pablo)
+    sign_in(store, cast.pablo)
     with transaction(store) as session:
-        factors.make_codes(session, cast.petra, NOW)
-        invitations.invite_anew(session, cast.adam, cast.petra.person_id, NOW)
-    assert sessions_of(store, cast.petra) == 0
+        factors.make_codes(session, cast.pablo, NOW)
+        invitations.invite_anew(session, cast.adam, cast.pablo.person_id, NOW)
+    assert sessions_of(store, cast.pablo) == 0
     letter = letters(store)[-1]
     with transaction(store) as session:
-        petra = session.get_one(Person, cast.petra.person_id)
-        assert (petra.active, petra.password_hash == "x") == (False, False)
-        left = factors.of(session, cast.petra)
+        pablo = session.get_one(Person, cast.pablo.person_id)
+        assert (pablo.active, pablo.password_hash == "x") == (False, False)
+        left = factors.of(session, cast.pablo)
         assert (left.any, left.codes_left) == (False, 0)
-    assert accept(store, token_in(letter)).id == cast.petra.person_id
+    assert accept(store, token_in(letter)).id == cast.pablo.person_id
 
 
 def test_administrators_change_nothing_about_themselves(store: Store) -> None:
@@ -301,3 +301,27 @@ def test_administrators_change_nothing_about_themselves(store: Store) -> None:
                 change()
         with pytest.raises(NotFound):
             members.end_sessions(session, cast.adam, uuid4(), NOW)
+
+
+def test_who_could_read_a_hidden_address_is_let_in_by_two_administrators(store: Store) -> None:
+    cast = people.build(store)
+    ada = second_administrator(store)
+    hiding, open_one = "Harbour (invented)", "Clinic (invented)"
+    for role, home, waits in ((Role.PROVIDER, hiding, True), (Role.CASEWORKER, hiding, True),
+                              (Role.CASEWORKER, "Network (invented)", True), (Role.OVERSEER, hiding, False),
+                              (Role.PROVIDER, open_one, False)):
+        asked = invite(store, cast.adam, role, f"{role}.{home.split()[0]}@test.example", organization=home)
+        with transaction(store) as session:
+            assert session.get_one(Invitation, asked).needs_second is waits, (role, home)
+    with transaction(store) as session:
+        assert members.change_role(session, cast.adam, cast.petra.person_id, Role.CASEWORKER, NOW), "nor by a new role"
+        assert not session.get_one(Person, cast.petra.person_id).active
+    with transaction(store) as session, pytest.raises(Invalid):
+        invitations.approve(session, cast.adam, asked_of(session, cast.petra.person_id), NOW)
+    with transaction(store) as session:
+        invitations.approve(session, ada, asked_of(session, cast.petra.person_id), NOW)
+
+
+def asked_of(session: Any, person_id: UUID) -> UUID:
+    found: UUID = session.scalars(select(Invitation.id).where(Invitation.person_id == person_id)).one()
+    return found

@@ -410,7 +410,7 @@ def test_a_file_that_is_no_table_is_refused_with_what_to_do(data: bytes) -> None
     assert set(error.value.errors) == {"file"}
 
 
-def test_a_workbook_that_unpacks_to_far_more_or_declares_entities_is_not_opened() -> None:
+def test_a_workbook_that_unpacks_to_far_more_declares_entities_or_never_ends_is_not_opened() -> None:
     import io
     import zipfile
 
@@ -427,7 +427,10 @@ def test_a_workbook_that_unpacks_to_far_more_or_declares_entities_is_not_opened(
 
     bomb = spoiled("", b"<a>" + b" " * 30_000_000)
     entities = spoiled("xl/workbook.xml", b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
-    for bad in (bomb, entities, good[:200]):
+    far = b"<row r=\"999999999999\"><c r=\"A999999999999\"><v>1</v></c></row></sheetData>"
+    sheet = zipfile.ZipFile(io.BytesIO(good)).read("xl/worksheets/sheet1.xml").replace(b"</sheetData>", far)
+    assert b"999999999999" in sheet
+    for bad in (bomb, entities, good[:200], spoiled("xl/worksheets/sheet1.xml", sheet)):
         with pytest.raises(spreadsheets.UnreadableFile):
             spreadsheets.read_table(bad)
 

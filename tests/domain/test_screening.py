@@ -42,7 +42,18 @@ def test_a_value_that_is_sealed_is_known_in_any_dress(text: str, field: str) -> 
 
 def test_a_name_without_spaces_around_it_is_found_in_scripts_that_have_none() -> None:
     assert value_in("我们在等李小龙来", {"name": "李小龙"}) == "name"
+    assert value_in("李明在这里", {"name": "李 明"}) == "name"
     assert value_in("amarillo", {"name": "Mari"}) is None, "a name inside another word is none"
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ("Fatima's child is three", "Fatima"), ("Fatma’nın çocuğu", "Fatma"), ("F a t i m a waits", "Fatima"),
+    ("F.A.T.I.M.A.", "Fatima"), ("وفاطمة معها طفل", "فاطمة حسن"), ("سألت لفاطمة", "فاطمة"),
+    ("김민수는 혼자입니다", "김민수"),
+    ("ask for O'Neil", "O'Neil"), ("ONeil is here", "O'Neil")])
+def test_a_name_is_found_with_what_languages_write_in_one_with_it(text: str, name: str) -> None:
+    assert value_in(text, {"name": name}) == "name"
+    assert value_in("وعليه توقيع", {"name": "علي حسن"}) is None, "another word that begins like it"
 
 
 def test_every_question_has_answers_and_one_can_always_be_unknown() -> None:

@@ -5,11 +5,12 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
 
+from referral_dir.desk import listings
 from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
 from referral_dir.interop import jobs
 from referral_dir.store.db import Store, reading, transaction
@@ -170,3 +171,31 @@ def test_only_an_administrator_begins_or_confirms_and_wrong_values_are_named(
         with pytest.raises(Invalid) as wrong:
             jobs.begin(session, cast.adam, name="list.exe", format="word", source="", kept_by="nobody", now=now())
     assert set(wrong.value.errors) == {"file", "format", "kept_by"}
+
+
+def test_a_report_quotes_nothing_of_a_service_that_has_become_hidden(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    house = {"id": "l1", "name": "House", "latitude": "25.7799 behind the mill", "longitude": -80.19,
+             "addresses": [{"id": "a1", "address_1": "1 Road", "city": "Miami", "country": "US"}]}
+    hidden = {**GOOD, "services": [{**GOOD["services"][0], "service_at_locations": [{"id": "x", "location": house}]}]}
+    job_id = send(store, cast, tmp_path, hidden)
+    jobs.run(store, tmp_path, job_id)
+    confirm(store, cast, job_id)
+    jobs.run(store, tmp_path, job_id)
+    assert "behind the mill" in json.dumps(job(store, job_id).report)
+    [service] = written(store)
+    with transaction(store) as session:
+        listings.make_confidential(session, cast.clara, service.id, people.MIAMI, now())
+    report = job(store, job_id).report
+    assert report is not None
+    assert "behind the mill" not in json.dumps(report)
+    assert report["issues"], "what was wrong is still said"
+
+
+def test_a_file_whose_job_is_just_being_made_is_left_alone(store: Store, tmp_path: Path) -> None:
+    path = jobs.folder_of(tmp_path) / f"{uuid4()}.json"  # as long as the job is not committed, nobody else sees it
+    path.write_text("[]")
+    jobs.sweep(store, tmp_path, now())
+    assert path.exists()
+    jobs.sweep(store, tmp_path, now() + timedelta(minutes=3))
+    assert not path.exists()

@@ -1,8 +1,10 @@
 """A newer file of the same source: what it no longer says is gone, and finding that out stays cheap."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import event
 
@@ -89,3 +91,17 @@ def test_no_query_reads_everything_that_the_source_ever_gave(sqlite_store: Store
         plans = [row for statement, parameters in asked
                  for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)]
     assert not [plan for plan in plans if "(source=?)" in plan[3]]
+
+
+def test_a_file_moves_a_hidden_service_to_nobody_who_would_read_its_address(store: Store, tmp_path: Path) -> None:
+    def tell(home: str) -> UUID:
+        path = tmp_path / "hidden.json"
+        path.write_text(json.dumps([{"id": home, "name": f"Invented {home}", "description": "", "services": [
+            {"id": "s1", "name": "Invented house", "status": "active", "description": "x", "confidential": True}]}]))
+        import_directory(store, path, now=NOW, source="feed", format="hsds3-json")
+        with reading(store) as session:
+            return session.query(Service).filter(Service.name == "Invented house").one().organization_id
+
+    assert tell("first") == tell("second"), "by the same source"
+    with reading(store) as session:
+        assert session.query(Organization).filter(Organization.name == "Invented second").count() == 1

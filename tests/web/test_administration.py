@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 
 import config
 from referral_dir.domain.access import Actor
+from referral_dir.domain.vocabulary import Role
 from referral_dir.interop import jobs
 from referral_dir.store.db import reading, transaction
 from referral_dir.store.directory import Organization, Service
@@ -137,3 +139,44 @@ def test_notices_are_listed_with_their_state_and_each_can_be_read(world: World, 
         assert word.casefold() in page.casefold()
     assert "لك" in adam.get("/administration/notices/1/ar").text
     assert adam.get("/administration/notices/9/ar").status_code == 404
+
+
+def test_a_hidden_service_is_given_to_another_keeper_by_two_administrators(
+        world: World, adam: Browser, sign_in: Callable[[Actor], Browser]) -> None:
+    with transaction(world.store) as session:
+        first = session.get_one(Person, world.cast.adam.person_id)
+        row = Person(organization_id=first.organization_id, email="ada@test.example", name="Ada", role=first.role,
+                     password_hash=first.password_hash, created=people.NOW)
+        session.add(row)
+        session.flush()
+        second = Actor(row.id, row.organization_id, Role.ADMINISTRATOR, "Ada")
+        world.cast.emails[row.id] = row.email
+    rivals = world.cast.carl.organization_id
+    path, shelter = f"/administration/organizations/{rivals}/keep", str(world.cast.shelter)
+
+    def keeper() -> Any:
+        with reading(world.store) as session:
+            return session.get_one(Service, world.cast.shelter).kept_by_id
+
+    for _ in range(2):
+        assert adam.post(path, service=shelter).status_code == 302
+        assert keeper() == world.cast.clara.organization_id, "one administrator is not enough, however often"
+    assert "Another administrator must give it" in adam.get("/administration/organizations").text
+    ada = sign_in(second)
+    other = f"/administration/organizations/{world.cast.petra.organization_id}/keep"
+    assert ada.post(other, service=shelter).status_code == 422
+    assert ada.post(path, service=shelter).status_code == 302
+    assert keeper() == rivals
+    network = f"/administration/organizations/{world.cast.clara.organization_id}/keep"
+    assert ada.post(network, service=shelter).status_code == 302
+    assert keeper() == rivals, "an older word counts no more"
+
+
+def test_a_directory_whose_sender_must_step_up_first_is_not_left_on_the_disk(world: World, adam: Browser) -> None:
+    folder = jobs.folder_of(world.app.extensions["referral_dir"].settings.instance)
+    with transaction(world.store) as session:
+        session.execute(update(LoginSession).values(stepped_up=people.NOW - timedelta(hours=1)))
+    assert upload(adam, b"[]").status_code == 302
+    adam.token = "forged"
+    assert upload(adam, b"[]").status_code == 400
+    assert list(folder.iterdir()) == []

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from referral_dir.desk import handoffs, roster, threads
 from referral_dir.domain.access import Actor
 from referral_dir.store.db import transaction
-from referral_dir.store.people import LoginSession
+from referral_dir.store.people import LoginSession, Person
 from referral_dir.store.records import AuditEntry
 from tests import cast as people
 from tests.web.conftest import Browser, World
@@ -99,3 +99,32 @@ def test_an_officer_sees_that_someone_is_on_duty_and_not_who(world: World, sign_
     wrong = petra.post("/roster/hours", begins="late", ends="06:00", person=str(world.cast.petra.person_id))
     assert wrong.status_code == 422
     assert 'value="late"' in wrong.text
+
+
+def test_what_was_written_about_a_colleagues_case_opens_only_for_a_purpose_and_every_look_is_in_the_trail(
+        world: World, sign_in: SignIn) -> None:
+    with transaction(world.store) as session:
+        handoffs.accept(session, world.cast.petra, world.handoff, people.NOW, meeting_point="Gate 7")
+        threads.write(session, world.cast.olga, world.handoff, "Invented Person waits in a blue car", people.NOW)
+        olga = session.get_one(Person, world.cast.olga.person_id)
+        row = Person(organization_id=olga.organization_id, email="otto@test.example", name="Otto", role=olga.role,
+                     password_hash=olga.password_hash, created=people.NOW)
+        session.add(row)
+        session.flush()
+        world.cast.emails[row.id] = row.email
+        otto = Actor(row.id, row.organization_id, world.cast.olga.role, "Otto")
+    browser = sign_in(otto)
+    pages = f"/thread/{world.handoff}", f"/officer/handoff/{world.handoff}"
+    for path in pages:
+        page = browser.get(path).text
+        assert "For what do you open this case?" in page
+        assert "blue car" not in page
+        assert "Gate 7" not in page
+    guess = browser.post(f"/thread/{world.handoff}/write", text="Is it asthma?")
+    assert "For what do you open this case?" in guess.text, "nor can a guess be tried"
+    assert browser.post(f"/officer/case/{world.case}/open", purpose="handover").status_code == 302
+    assert all("blue car" in browser.get(path).text for path in pages)
+    assert "blue car" in sign_in(world.cast.petra).get(pages[0]).text
+    with transaction(world.store) as session:
+        looks = [(row.actor_id, row.purpose) for row in session.query(AuditEntry).filter_by(action="thread:read")]
+    assert looks == [(otto.person_id, "handover"), (world.cast.petra.person_id, "referral")]
