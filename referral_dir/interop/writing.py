@@ -49,6 +49,10 @@ class Writer:
         self.confidential = import_queries.confidential_ids(session)
         # Doubles that a person has merged here: a newer file does not open them again.
         self.merged = upkeep_queries.merged_ids(session)
+        # Services whose words stay as they are here, their organizations, and what hangs on either.
+        self.wordless: set[UUID] = set()
+        self.quiet: set[UUID] = set()
+        self.hanging: set[UUID] = set()
         # Places and organizations whose services must be indexed again.
         self.touched: tuple[set[UUID | None], set[UUID | None]] = (set(), set())
 
@@ -57,9 +61,10 @@ class Writer:
         by_table: dict[str, list[SourceRecord]] = defaultdict(list)
         for record in source_records:
             by_table[record.table].append(record)
+        self._keep_words(by_table["service"])
         for table in TABLES:
             rows = {key: row for key, row in self._rows(table, by_table[table]).items()
-                    if row.get("service_id") not in self.merged}
+                    if row.get("service_id") not in self.merged and not self._stays(table, key, row)}
             if table == "service":
                 self._add_placeholders(rows)
                 self._hide_what_was_open(rows)
@@ -71,6 +76,29 @@ class Writer:
         self._eligibility(services)
         gone = import_queries.remove_stale_children(self.session, self.source, self._before(services), self.ids)
         self.changed |= dict.fromkeys(gone)
+
+    def _keep_words(self, services: Iterable[SourceRecord]) -> None:
+        """Which words a newer file does not change: of services that were hidden here and whose place it does not give.
+        What would give that away in a text is then known to nobody but the keepers: comparing would tell by its result.
+        """
+        told = {identify(self.source, "service", r.foreign_id): r.secret or {} for r in services}
+        hidden = [i for i, place in told.items() if i in self.confidential
+                  and not place.get("address_1") and place.get("latitude") is None]
+        places = secret_queries.open_many(self.session, hidden)
+        self.wordless = {i for i, place in places.items() if place != (None, None)}
+        self.quiet = import_queries.organizations_of(self.session, self.wordless)
+        self.hanging = {*self.wordless, *self.quiet}
+
+    def _stays(self, table: str, key: UUID, row: Mapping[str, Any]) -> bool:
+        """Whether the row hangs on something whose words stay as they are here."""
+        if table in ("service", "organization", "service_capacity", "language"):
+            return False
+        owners = {row.get(column) for column in ("service_id", "organization_id", "link_id", "resource_id")}
+        if owners.isdisjoint(self.hanging):
+            return False
+        self.ids[table].add(key)
+        self.hanging.add(key)
+        return True
 
     def _before(self, services: Iterable[UUID]) -> list[UUID]:
         """Those of the services that were there before this import."""
@@ -245,6 +273,8 @@ class Writer:
             new.pop("kept_by_id", None)
             if old["confidential"]:
                 new = {k: v for k, v in new.items() if k not in KEPT_HERE}
+        if old["id"] in self.wordless or old["id"] in self.quiet:
+            new = {k: v for k, v in new.items() if k == "status" or not isinstance(old[k] or v, (str, dict, list))}
         if table == "service_capacity" and (new.keys() & {"available", "updated"}) and \
                 old["updated_by_id"] is not None and old["updated"] >= row["updated"]:
             new.pop("available", None)

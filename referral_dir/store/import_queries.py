@@ -136,6 +136,12 @@ def replace_eligibility(session: Session, rules: Mapping[UUID, Collection[tuple[
         for service_id in ids for criterion, code, effect in sorted(rules[service_id])])
 
 
+def organizations_of(session: Session, service_ids: Collection[UUID]) -> set[UUID]:
+    """Who gives these services."""
+    t = table("service")
+    return set(session.scalars(select(t.c.organization_id).where(t.c.id.in_(service_ids)))) if service_ids else set()
+
+
 def remove_stale_children(session: Session, source: str, service_ids: Sequence[UUID],
                           imported: Mapping[str, set[UUID]]) -> set[UUID]:
     """Remove rows that the source gave before for these services and gives no more. Returns the services."""

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import event
 
+from referral_dir.desk import listings
 from referral_dir.interop.importing import import_directory
-from referral_dir.store.db import Store, reading
+from referral_dir.store.db import Base, Store, reading, transaction
 from referral_dir.store.directory import Address, Organization, Phone, Service
 from referral_dir.store.import_queries import CHILDREN
 from referral_dir.store.records import ChangeLog
+from tests import cast as people
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -105,3 +107,33 @@ def test_a_file_moves_a_hidden_service_to_nobody_who_would_read_its_address(stor
     assert tell("first") == tell("second"), "by the same source"
     with reading(store) as session:
         assert session.query(Organization).filter(Organization.name == "Invented second").count() == 1
+
+
+def test_a_file_that_gives_no_place_any_more_brings_none_back_in_the_words_of_what_was_hidden_here(
+        store: Store, tmp_path: Path) -> None:
+    cast = people.build(store)
+    street, seen = "77 Canary Row", "Come to 77 Canary Row"
+    site = {"id": "x", "location": {"id": "l1", "name": "House", "addresses": [
+        {"id": "a1", "address_1": street, "city": "Miami", "state_province": "Florida", "country": "US"}]}}
+    service = {"id": "s1", "name": "Invented house", "status": "active", "description": seen, "alert": street,
+               "phones": [{"id": "p1", "number": "1", "description": seen}], "service_at_locations": [site]}
+    path = tmp_path / "feed.json"
+
+    def tell(**more: Any) -> None:
+        path.write_text(json.dumps([{"id": "o1", "name": "Invented", "description": seen,
+                                     "services": [{**service, **more}]}]))
+        import_directory(store, path, now=NOW, source="feed", format="hsds3-json",
+                         kept_by=cast.clara.organization_id)
+
+    tell()
+    with reading(store) as session:
+        hidden = session.query(Service).filter(Service.name == "Invented house").one().id
+    with transaction(store) as session:
+        listings.make_confidential(session, cast.clara, hidden, people.MIAMI, NOW)
+    tell(service_at_locations=[], status="temporarily closed", contacts=[{"id": "c1", "name": street}],
+         cost_options=[{"id": "k1", "option": seen}])
+    with reading(store) as session:
+        assert session.get_one(Service, hidden).status == "temporarily closed", "what is no text is taken"
+        rows = [repr(tuple(row)) for table in Base.metadata.sorted_tables for row in session.execute(table.select())]
+    assert [row for row in rows if "Canary" in row] == []
+    assert any(f"'{hidden}'" in row and "(address withheld)" in row for row in rows), "nothing of it is gone either"
