@@ -74,7 +74,7 @@ def board(session: "Session", actor: Actor, now: datetime) -> Sequence[Line]:
     require(actor, "capacity:read")
     rows = listing_queries.capacities_kept(session, actor.organization_id, own_only=actor.role is Role.PROVIDER)
     ids = [row.capacity.id for row in rows]
-    held, acts = case_queries.held_places(session, ids), capacity.newest(session, ids)
+    held, acts = case_queries.held_places(session, actor, ids), capacity.newest(session, ids)
     lines = [_line(row, held.get(row.capacity.id, 0), _undo(acts.get(row.capacity.id), actor, now), now)
              for row in rows]
     return sorted(lines, key=lambda line: (not line.due, line.stale_at, line.service, str(line.capacity_id)))
@@ -168,7 +168,7 @@ def week(session: "Session", actor: Actor, capacity_id: UUID, now: datetime) -> 
     require(actor, "capacity:read")
     row = _kept(session, actor, capacity_id, lock=False)
     known = [keeping.Level(*level) for level in capacity.levels(session, capacity_id, keeping.week_begins(now))]
-    held = case_queries.held_places(session, [capacity_id]).get(capacity_id, 0)
+    held = case_queries.held_places(session, actor, [capacity_id]).get(capacity_id, 0)
     return Week(_line(row, held, None, now), keeping.days(keeping.steps(known, now)))
 
 

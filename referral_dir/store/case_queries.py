@@ -30,7 +30,7 @@ from referral_dir.store.cases import (
     Hold,
 )
 from referral_dir.store.directory import Organization, Service, ServiceCapacity, Unit
-from referral_dir.store.exclusion_queries import visible
+from referral_dir.store.exclusion_queries import hidden_handoffs, visible
 
 Query = TypeVar("Query", bound=Executable)
 _OPEN = tuple(str(state) for state in OPEN)
@@ -254,10 +254,13 @@ def holds_that_ran_out(session: Session, now: datetime) -> Sequence[Hold]:
                                   .order_by(Hold.id))).all()
 
 
-def held_places(session: Session, capacity_ids: Collection[UUID]) -> dict[UUID, int]:
-    """How many places are set aside right now, by capacity."""
+def held_places(session: Session, actor: Actor, capacity_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many places are set aside right now, by capacity, but for cases that do not exist for the actor."""
     held: dict[UUID, int] = {}
+    hidden = hidden_handoffs(session, actor)
     for hold in session.scalars(select(Hold).where(Hold.capacity_id.in_(capacity_ids), Hold.state == "held")):
+        if hold.handoff_id in hidden:
+            continue
         held[hold.capacity_id] = held.get(hold.capacity_id, 0) + hold.quantity
     return held
 

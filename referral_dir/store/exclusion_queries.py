@@ -39,6 +39,12 @@ def hidden_subjects(session: Session, actor: Actor) -> frozenset[str]:
     return frozenset(found)
 
 
+def hidden_handoffs(session: Session, actor: Actor) -> frozenset[UUID]:
+    """The handoffs of cases that do not exist for the actor, so that nothing that counts handoffs counts them."""
+    with tenancy.elevated(session, "hidden_subjects"):
+        return frozenset(session.scalars(select(Handoff.id).where(Handoff.case_id.in_(_closed_to(session, actor)))))
+
+
 def excluded_people(session: Session, case_id: UUID, people: Collection[tuple[UUID, UUID]]) -> set[UUID]:
     """Those of the people, each with their organization, for whom the case does not exist."""
     with tenancy.elevated(session, "excluded_people"):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from referral_dir.desk import audit, budgets, cases, consents, exclusions, handoffs, notify
+from referral_dir.desk import audit, availability, budgets, cases, consents, exclusions, handoffs, notify
 from referral_dir.domain.access import Actor
 from referral_dir.domain.consent_record import Terms, Withdrawal
 from referral_dir.domain.errors import Invalid, NotFound
@@ -118,6 +118,20 @@ def test_an_officer_who_is_named_in_the_same_organization_loses_the_case(store: 
             act(session)
     with transaction(store) as session:
         handoffs.cancel(session, cast.olga, handoff_id, Reason.NO_LONGER_NEEDED, NOW)
+
+
+def test_a_place_that_is_held_for_the_case_is_held_for_nobody_in_the_eyes_of_whoever_is_named(store: Store) -> None:
+    cast = people.build(store)
+    case_id, _, _ = people.request(store, cast)
+    paul = colleague(store, cast.petra, "Paul")
+    keep_out(store, cast.olga, case_id, email="paul@test.example")
+
+    def held(actor: Actor) -> tuple[int, int]:
+        with reading(store, actor) as session:
+            [line] = availability.board(session, actor, NOW)
+            return line.held, availability.week(session, actor, line.capacity_id, NOW).line.held
+
+    assert (held(cast.petra), held(cast.clara), held(paul)) == ((1, 1), (1, 1), (0, 0))
 
 
 def test_an_officer_who_asked_and_is_named_then_hears_no_more_of_it(store: Store) -> None:
