@@ -6,7 +6,9 @@ confidential one before anything is sent.
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
 
+from geopy.adapters import URLLibAdapter
 from geopy.geocoders import Nominatim, Pelias, Photon
 from geopy.geocoders.base import Geocoder
 from geopy.location import Location
@@ -36,10 +38,26 @@ class Gazetteer(Geocoder):  # type: ignore[misc]
         return location if exactly_one else [location]
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """Whoever answers for the own server sends nothing on to another host: a redirect is an answer that is of no use."""
+
+    def redirect_request(self, *_args: Any, **_more: Any) -> None:
+        """None: not followed."""
+
+
+class DirectAdapter(URLLibAdapter):  # type: ignore[misc]
+    """geopy's own way to ask, without redirects."""
+
+    def __init__(self, *, proxies: Any, ssl_context: Any) -> None:
+        super().__init__(proxies=proxies, ssl_context=ssl_context)
+        self.urlopen = build_opener(HTTPSHandler(context=ssl_context), ProxyHandler(proxies), _NoRedirects()).open
+
+
 def public_geocoder(kind: str, domain: str) -> "PublicGeocoder":
     """geopy's Nominatim, Photon or Pelias at an own server. Raises ValueError for another kind."""
     scheme, _, host = domain.rpartition("://")
-    options = {"domain": host, "scheme": scheme or "https", "user_agent": "referral-dir"}
+    options = {"domain": host, "scheme": scheme or "https", "user_agent": "referral-dir",
+               "adapter_factory": DirectAdapter}
     makers = {"nominatim": Nominatim, "photon": Photon, "pelias": Pelias}
     if kind not in makers:
         raise ValueError("the geocoder is one of offline, " + ", ".join(makers))

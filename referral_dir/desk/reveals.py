@@ -64,8 +64,9 @@ class Shown:
 
 
 def read_address(session: "Session", actor: Actor, service_id: UUID, now: datetime) -> Kept:
-    """What is sealed of a hidden service that the actor's organization keeps or provides. Raises NotFound."""
+    """What is sealed of a hidden service that the actor's organization keeps or provides. Raises NotFound, TooOften."""
     service = _kept(session, actor, service_id)
+    budgets.spend(session, actor, "address:keep", now)
     address, _ = secret_queries.open_place(session, service.id)
     audit.record(session, actor, "address:read", now, subject=f"service:{service.id}", details={"as": "keeper"})
     return Kept(service, _lines(address or {}))

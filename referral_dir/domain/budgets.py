@@ -32,6 +32,8 @@ BUDGETS: Final[Mapping[str, Budget]] = MappingProxyType({
     "handoff:read": Budget(120, 240),
     "thread:read": Budget(120, 240),
     "address:read": Budget(10, 20),
+    # A keeper who enters thirty after an import looks at each twice; one who copies them all stands out.
+    "address:keep": Budget(30, 60),
     "case:own_copy": Budget(5, 10),
     "case:break_glass": Budget(2, 5),
     "audit:export": Budget(10, 20),

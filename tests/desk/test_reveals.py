@@ -9,15 +9,16 @@ import pytest
 
 from referral_dir.desk import consents, handoffs, reveals
 from referral_dir.domain.access import Actor
+from referral_dir.domain.budgets import BUDGETS
 from referral_dir.domain.consent_record import Withdrawal
-from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
+from referral_dir.domain.errors import Forbidden, Invalid, NotFound, TooOften, WrongState
 from referral_dir.domain.vocabulary import HandoffAction, Reason, Role
 from referral_dir.store import secret_queries
 from referral_dir.store.cases import AddressReveal
 from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.directory import Service
 from referral_dir.store.people import Person
-from referral_dir.store.records import AuditEntry
+from referral_dir.store.records import AuditEntry, UnusualPattern
 from tests import cast as people
 from tests.cast import NOW, Cast
 
@@ -163,3 +164,14 @@ def test_keeper_and_provider_write_it_down_and_strangers_cannot_even_ask(store: 
     with transaction(store) as session:
         reveals.keep_address(session, cast.petra, cast.shelter, {}, NOW)
         assert secret_queries.open_place(session, cast.shelter) == (None, None)
+
+
+def test_a_keeper_who_looks_at_very_many_addresses_is_refused_and_shown_to_an_overseer(store: Store) -> None:
+    cast = people.build(store)
+    with transaction(store) as session:
+        for _ in range(BUDGETS["address:keep"].limit):
+            reveals.read_address(session, cast.clara, cast.shelter, NOW)
+    with pytest.raises(TooOften), transaction(store) as session:
+        reveals.read_address(session, cast.clara, cast.shelter, NOW)
+    with reading(store) as session:
+        assert [row.kind for row in session.query(UnusualPattern)] == ["often:address:keep"]

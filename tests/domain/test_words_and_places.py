@@ -1,6 +1,10 @@
 """Needs, suggestions, notices, helplines and places: what they promise."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
+from geopy.exc import GeopyError
 
 from referral_dir import geo, geocoder
 from referral_dir.domain.helplines import countries, helplines
@@ -114,3 +118,30 @@ def test_a_confidential_address_never_reaches_another_geocoder() -> None:
     with pytest.raises(ValueError, match="one of offline"):
         geocoder.public_geocoder("elsewhere", "geo.example")
     assert geocoder.public_geocoder("photon", "http://geo.example").geocoder.domain == "geo.example"
+
+
+def test_an_own_geocoder_that_sends_elsewhere_is_not_followed() -> None:
+    asked: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        for kind in ("nominatim", "photon", "pelias"):
+            own = geocoder.public_geocoder(kind, f"http://127.0.0.1:{server.server_port}")
+            with pytest.raises(GeopyError):
+                own.geocode("1 Open Street", confidential=False)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(asked) == 3
+    assert not any("elsewhere" in path for path in asked)
