@@ -39,7 +39,7 @@ class Gazetteer(Geocoder):  # type: ignore[misc]
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Whoever answers for the own server sends nothing on to another host: a redirect is an answer that is of no use."""
+    """Nobody who answers for the own server sends an address on to another host: a redirect is of no use."""
 
     def redirect_request(self, *_args: Any, **_more: Any) -> None:
         """None: not followed."""

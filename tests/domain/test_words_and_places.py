@@ -124,7 +124,7 @@ def test_an_own_geocoder_that_sends_elsewhere_is_not_followed() -> None:
     asked: list[str] = []
 
     class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(302)
             self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
