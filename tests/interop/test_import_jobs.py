@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, update
 
+import config
+from referral_dir.cli import deliver_once
 from referral_dir.desk import listings
 from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
 from referral_dir.interop import jobs
@@ -199,3 +201,15 @@ def test_a_file_whose_job_is_just_being_made_is_left_alone(store: Store, tmp_pat
     assert path.exists()
     jobs.sweep(store, tmp_path, now() + timedelta(minutes=3))
     assert not path.exists()
+
+
+def test_what_nobody_confirmed_goes_without_anybody_looking(
+        sqlite_store: Store, settings: config.Settings) -> None:
+    cast = people.build(sqlite_store)
+    job_id = send(sqlite_store, cast, settings.instance)
+    jobs.run(sqlite_store, settings.instance, job_id)
+    with transaction(sqlite_store) as session:
+        session.execute(update(ImportJob).values(heartbeat=now() - timedelta(hours=2)))
+    deliver_once(settings, sqlite_store)
+    assert job(sqlite_store, job_id).state == "dropped"
+    assert list(jobs.folder_of(settings.instance).iterdir()) == []
