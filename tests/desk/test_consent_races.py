@@ -16,7 +16,6 @@ from referral_dir.store.db import Store, reading, transaction
 from referral_dir.store.records import AuditEntry
 from tests import cast as people
 from tests.cast import NOW, Cast
-from tests.desk.hurry import hurry
 
 pytestmark = pytest.mark.usefixtures("no_budgets")
 
@@ -53,7 +52,7 @@ def accepted(store: Store, cast: Cast, count: int) -> list[tuple[UUID, UUID]]:
 
 
 def test_no_read_succeeds_after_a_withdrawal_has_committed(store: Store) -> None:
-    cast = people.build(hurry(store))
+    cast = people.build(store)
     races = RACES[store.engine.dialect.name]
     pairs = accepted(store, cast, races)
     start, withdrawn, broken = Barrier(2), [False] * races, []

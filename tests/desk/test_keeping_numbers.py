@@ -28,7 +28,6 @@ from referral_dir.store.people import CapacityLink, Person
 from referral_dir.store.records import AuditEntry, OutboxMessage
 from tests import cast as people
 from tests.cast import NOW
-from tests.desk.hurry import hurry
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MAILER = notify.Mailer("mail.test.example", 25, "referrals@test.example", "https://directory.example")
@@ -155,7 +154,6 @@ def side_by_side(*works: Callable[[], Any]) -> list[bool]:
 
 
 def test_of_two_undos_at_once_one_is_done_and_against_an_acceptance_no_bed_is_lost(store: Store) -> None:
-    hurry(store)
     cast = people.build(store, beds=1, hold_minutes=None)
     _, _, handoff = people.request(store, cast)
     act(store, cast.petra, availability.set_available, cast.beds, 4, NOW)
@@ -279,7 +277,6 @@ def test_keepers_get_one_mail_a_day_that_names_nothing_and_its_link_sets_numbers
 
 
 def test_a_link_that_is_used_twice_at_once_acts_once(store: Store) -> None:
-    hurry(store)
     cast = people.build(store)
     token = to(delivered(store, STALE), cast.petra)
     works = [lambda n=n: answer(store, token, {cast.beds: Given(3, n)}, STALE) for n in (4, 5, 6)]
@@ -288,7 +285,6 @@ def test_a_link_that_is_used_twice_at_once_acts_once(store: Store) -> None:
 
 
 def test_two_that_prepare_at_once_send_one_mail_to_each(store: Store) -> None:
-    hurry(store)
     people.build(store)
 
     def prepare() -> int:

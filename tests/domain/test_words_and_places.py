@@ -82,6 +82,13 @@ def test_places_resolve_as_people_write_them(text: str, label: str) -> None:
     assert geo.place_label(geo.resolve_place(text)) == label
 
 
+@pytest.mark.parametrize(("written", "meant"), [("Maimi", "Miami"), ("New Yrok", "New York City"), ("Kyiw", "Kyiv")])
+def test_a_slip_of_the_finger_is_asked_about_and_what_was_meant_comes_first(written: str, meant: str) -> None:
+    with pytest.raises(geo.UnknownPlace) as unknown:
+        geo.resolve_place(written)
+    assert unknown.value.suggestions[0].name == meant
+
+
 def test_an_ambiguous_place_gives_choices_and_an_unknown_one_spellings() -> None:
     with pytest.raises(geo.AmbiguousPlace) as ambiguous:
         geo.resolve_place("Springfield")

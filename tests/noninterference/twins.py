@@ -259,10 +259,6 @@ def watch(store: Store, trace: Trace) -> None:
     def connect(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
         options["factory"] = Connection
 
-    @event.listens_for(store.engine, "connect")
-    def hasten(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA synchronous=OFF")
-
 
 def _signed_in(sides: Sequence[Side]) -> dict[str, str]:
     """The same session for each person in both. A cookie holds the second in which it was made: one side's serves."""

@@ -32,10 +32,6 @@ MAY_BE_GONE = {"account.end_sessions", "reveals.end", "rosters.remove"}
 
 @pytest.fixture
 def walk(world: World) -> Walk:
-    with world.store.engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("PRAGMA synchronous=OFF")  # thousands of refusals are audited
-        connection.exec_driver_sql("BEGIN")
     return access_walk.build(world)
 
 
@@ -82,7 +78,8 @@ def test_nobody_reaches_more_than_the_table_grants(who: str, walk: Walk, sign_in
     others = [step for step in every if step.declared and not granted(step, who, role)]
     before = contents(walk)
     for step in every:
-        if not step.declared:
+        # Which methods a route has is asked before who asks: one inside and one outside stand for all.
+        if not step.declared and who in ("nobody", "olga"):
             no_such_method(browser, step)
     for step in others:
         refused_alike(browser, walk, step, signed_in=actor is not None)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from referral_dir.desk import accounts, passwords, resets
 from referral_dir.desk.passwords import hash_password
-from referral_dir.store.db import Store, transaction
+from referral_dir.store.db import transaction
 from referral_dir.store.people import Person
 from tests import cast as people
 from tests.web.conftest import World, token
@@ -35,14 +35,12 @@ def password_hash(cheap_passwords: None) -> str:
 
 
 @pytest.fixture
-def quick(world: World, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """No limits, and no waiting for the disk, whose noise would hide what the test looks for."""
+def quick(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """No limits."""
     for kind in accounts.TRIES:
         monkeypatch.setitem(accounts.TRIES, kind, 10**9)  # type: ignore[arg-type]
     monkeypatch.setattr(resets, "ASKED_FOR_ONE", 10**9)
     monkeypatch.setattr(resets, "ASKED_FROM_ONE_PLACE", 10**9)
-    sqlite_store.engine.dispose()
-    event.listen(sqlite_store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     with transaction(world.store) as session:
         session.execute(update(Person).where(Person.email == ADDRESSES["locked"]).values(active=False))
     return world
