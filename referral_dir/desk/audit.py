@@ -1,7 +1,7 @@
 """Who did what: entries for the chain, and the trail that overseers read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from referral_dir.desk import audit_words
 from referral_dir.desk.spreadsheets import csv_text
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.reference import short
 from referral_dir.domain.saying import Said, say
 from referral_dir.store import audit_queries, exclusion_queries, people_queries, records
 
@@ -47,6 +48,8 @@ class Entry:
     purpose: str | None
     outcome: str
     details: Mapping[str, Any]
+    # Of the case that it is about, if it is about one.
+    reference: str | None = None
 
     @property
     def said(self) -> Said:
@@ -55,8 +58,8 @@ class Entry:
 
     @property
     def about(self) -> Said | None:
-        """ "case 1a2b3c4d", or nothing."""
-        return audit_words.about(self.subject)
+        """ "case ABCD-EF12", or nothing."""
+        return audit_words.about(self.subject, self.reference)
 
     @property
     def why(self) -> Said | None:
@@ -67,12 +70,13 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Trail:
     """A page of the trail, newest first. `older` and `newer` are the numbers to pass as `before` and `after` for the
-    pages beside it, where there are any."""
+    pages beside it, where there are any; `about` names the record that was asked for, if one was."""
 
     entries: tuple[Entry, ...]
     older: int | None
     newer: int | None
     total: int
+    about: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,14 @@ def trail(session: "Session", actor: Actor, now: datetime, wanted: Wanted, *, be
     older, newer = audit_queries.beyond(session, chosen, rows[-1][0].sequence, rows[0][0].sequence) if rows else (
         None, None)
     _note(session, actor, "audit:read", now, wanted)
-    return Trail(tuple(map(_entry, rows)), older, newer, total)
+    named = audit_queries.references(session, _subjects(rows, wanted.subject, chosen.hidden))
+    return Trail(tuple(_entry(row, named) for row in rows), older, newer, total,
+                 audit_words.about(wanted.subject, named.get(wanted.subject or "")))
+
+
+def _subjects(rows: Iterable[audit_queries.AuditRow], wanted: str | None, hidden: frozenset[str]) -> set[str]:
+    """What the entries are about, and what was asked for: each may be named to the reader."""
+    return {entry.subject for entry, _, _ in rows if entry.subject} | ({wanted} if wanted else set()) - hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,27 @@ def access(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> l
             for person, organization, *rest in audit_queries.access_counts(session, _filter(session, actor, wanted))]
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How often one person did anything, and when last."""
+
+    actor: str
+    organization: str
+    times: int
+    last: datetime
+
+
+def by_person(rows: Iterable[Access]) -> list[Looked]:
+    """The same by person, most often first."""
+    found: dict[tuple[str, str], Looked] = {}
+    for row in rows:
+        key = row.actor, row.organization
+        before = found.get(key)
+        found[key] = Looked(*key, row.times + before.times, max(row.last, before.last)) if before else \
+            Looked(*key, row.times, row.last)
+    return sorted(found.values(), key=lambda one: (-one.times, one.actor))
+
+
 def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> str:
     """The filtered trail as CSV, newest first. Raises Invalid where there is more than can be taken at once."""
     require(actor, "audit:export")
@@ -136,9 +168,12 @@ def export(session: "Session", actor: Actor, now: datetime, wanted: Wanted) -> s
         raise Invalid({"case": say("%(total)s entries are more than %(most)s: choose fewer", total=total,
                                    most=EXPORTED)})
     _note(session, actor, "audit:export", now, wanted)
-    header = ("number", "at", "person", "organization", "action", "subject", "purpose", "outcome", "details", "hash")
+    header = ("number", "at", "person", "organization", "action", "subject", "case", "purpose", "outcome", "details",
+              "hash")
+    named = audit_queries.references(session, _subjects(rows, None, frozenset()))
     return csv_text(header, (
-        (e.sequence, e.at, person, organization, e.action, e.subject, e.purpose, e.outcome,
+        (e.sequence, e.at, person, organization, e.action, e.subject,
+         short(named[e.subject]) if e.subject in named else "", e.purpose, e.outcome,
          json.dumps(e.details, sort_keys=True), e.hash) for e, person, organization in rows))
 
 
@@ -169,10 +204,10 @@ def _note(session: "Session", actor: Actor, action: str, now: datetime, wanted: 
                                          "since", "until") if getattr(wanted, field))})
 
 
-def _entry(row: audit_queries.AuditRow) -> Entry:
+def _entry(row: audit_queries.AuditRow, named: Mapping[str, str]) -> Entry:
     entry, person, organization = row
     return Entry(entry.sequence, entry.at, person or NOBODY, organization or NOBODY, entry.action, entry.subject,
-                 entry.purpose, entry.outcome, entry.details)
+                 entry.purpose, entry.outcome, entry.details, named.get(entry.subject or ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from referral_dir.desk import audit
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.audit_head import Head, Verification, check_chain
 from referral_dir.domain.errors import Invalid
+from referral_dir.domain.saying import say
 from referral_dir.store import audit_queries
 from referral_dir.store.records import AuditHead
 
@@ -79,9 +80,9 @@ def read_head(text: str, trusted_key: str | None = None) -> SignedHead:
         head = Head(int(kept["sequence"]), str(kept["hash"]), datetime.fromisoformat(kept["at"]))
         key, signature = trusted_key or str(kept["public_key"]), str(kept["signature"])
     except (ValueError, KeyError, TypeError) as error:
-        raise Invalid({"head": "this is not a head as `audit head` writes it"}) from error
+        raise Invalid({"head": say("this is not a seal: copy the whole content of the file")}) from error
     if not _is_signed(head, key, signature):
-        raise Invalid({"head": "the signature is not by this key, or the head was changed"})
+        raise Invalid({"head": say("the signature is not ours, or the seal was changed")})
     return SignedHead(head, key, signature)
 
 

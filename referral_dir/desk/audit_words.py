@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from referral_dir.domain.reference import short
 from referral_dir.domain.saying import Said, say
 
 Sentence = Callable[[str], Said]
@@ -125,6 +126,11 @@ KINDS: Final[Mapping[str, Callable[[str], Said]]] = MappingProxyType({
     "import": lambda key: say("import %(key)s", key=key),
     "pattern": lambda key: say("unusual pattern %(key)s", key=key)})
 
+OF_A_CASE: Final[Mapping[str, Callable[[str], Said]]] = MappingProxyType({
+    "case": lambda key: say("case %(key)s", key=key),
+    "handoff": lambda key: say("handoff of case %(key)s", key=key),
+    "consent": lambda key: say("consent record of case %(key)s", key=key)})
+
 
 def sentence(action: str, who: str | None) -> Said:
     """ "Olga opened a case". An act of an older program that has no sentence is said by its code."""
@@ -139,11 +145,14 @@ def act(action: str) -> Said:
     return sentence(action, say("Someone"))
 
 
-def about(subject: str | None) -> Said | None:
-    """ "case 1a2b3c4d": the kind of record, and the beginning of its id, which tells one from another."""
+def about(subject: str | None, reference: str | None = None) -> Said | None:
+    """ "case ABCD-EF12", "handoff of case ABCD-EF12"; of what has no case, the kind of record and the beginning of its
+    id, which tells one from another."""
     if not subject:
         return None
     kind, _, key = subject.partition(":")
+    if reference and kind in OF_A_CASE:
+        return OF_A_CASE[kind](short(reference))
     known = KINDS.get(kind)
     return known(key[:8]) if known else say("%(kind)s %(key)s", kind=kind.replace("_", " "), key=key[:8])
 

@@ -96,6 +96,12 @@ def my_cases(session: "Session", actor: Actor, *, closed: bool = False) -> Seque
     return case_queries.cases_of(session, actor, closed=closed)
 
 
+def cases_to_place(session: "Session", actor: Actor) -> Sequence[Case]:
+    """The open cases of the actor's organization that no service has taken yet, newest first."""
+    require(actor, "case:read")
+    return case_queries.cases_unplaced(session, actor)
+
+
 def read_case(session: "Session", actor: Actor, case_id: UUID, now: datetime, *,
               purpose: str | None = None) -> CaseFile:
     """The whole case. Reading it is audited with its purpose, as it opens the identifying fields.

@@ -45,6 +45,9 @@ DEMO_ACCOUNTS: Final[Sequence[DemoAccount]] = (
                 say("See who looked at what, and check that nobody changed the trail.")),
     DemoAccount("administrator@demo.example", "Demo Administrator", Role.ADMINISTRATOR, "Demo Operations (invented)",
                 say("Invite a person, or bring a directory from a file and look at what it would change.")),
+    DemoAccount("second-administrator@demo.example", "Demo Second Administrator", Role.ADMINISTRATOR,
+                "Demo Operations (invented)",
+                say("Say yes to an officer or administrator whom the other administrator has invited.")),
 )
 
 

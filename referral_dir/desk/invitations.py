@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from uuid import UUID
 from referral_dir.desk import accounts, audit, notify, passwords, reminders
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
-from referral_dir.domain.saying import say
+from referral_dir.domain.saying import say, say_list
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import factor_queries, invitation_queries, organization_queries, outbox, people_queries
 from referral_dir.store.people import Invitation, Person
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LIFETIME: Final = timedelta(days=7)
+# How many organizations a page offers, and among how many a name that is not known is looked for.
+NAMES: Final = 300
+COMPARED: Final = 5000
 # Officers read of victims; administrators could let in any number of officers. Neither is one person's decision.
 NEEDS_SECOND: Final = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
 # These read where their own hidden services are: where there is one, that is not one person's decision either.
@@ -45,9 +49,8 @@ def invite(session: "Session", actor: Actor, *, email: str, name: str, role: str
            new_organization: bool, may_break_glass: bool, is_supervisor: bool, now: datetime) -> Invitation:
     """Make the person, locked, and send the link, or wait for a second administrator. Raises Invalid."""
     require(actor, "people:invite")
-    if (organization.strip() and not new_organization
-            and people_queries.organization_by_name(session, organization.strip()) is None):
-        raise Invalid({"organization": say("there is no organization of this name: check it, or tick that it is new")})
+    if not new_organization:
+        _check_organization(session, organization.strip())
     if (may_break_glass or is_supervisor) and role != Role.OFFICER:
         raise Invalid({"privileges": say("these privileges are for officers")})
     person = accounts.add_person(session, actor, email=email, name=name, role=role, organization=organization,
@@ -120,6 +123,30 @@ def listing(session: "Session", actor: Actor, now: datetime) -> Sequence[Invited
     """All invitations with their state, newest first."""
     require(actor, "people:read")
     return [Invited(*row, state=_state(row[0], now)) for row in invitation_queries.everyone_invited(session)]
+
+
+def approvers(session: "Session", actor: Actor) -> Sequence[str]:
+    """Who can give the second word for whom this administrator invites."""
+    require(actor, "people:read")
+    return people_queries.other_administrators(session, actor.person_id)
+
+
+def organizations(session: "Session", actor: Actor) -> Sequence[str]:
+    """Names of organizations to choose from: those that have people here, then others, as many as a page can hold."""
+    require(actor, "people:read")
+    return organization_queries.names(session, NAMES)
+
+
+def _check_organization(session: "Session", name: str) -> None:
+    """Raises Invalid, with names that are like it, where there is none of this name."""
+    if not name or people_queries.organization_by_name(session, name) is not None:
+        return
+    known = {each.casefold(): each for each in organization_queries.names(session, COMPARED)}
+    begins = [each for folded, each in known.items() if name.casefold() in folded]
+    like = list(dict.fromkeys([*begins, *(known[each] for each in get_close_matches(name.casefold(), known, 3))]))[:3]
+    raise Invalid({"organization": say(
+        "there is no organization of this name. Do you mean %(names)s? Or tick that it is new", names=say_list(like))
+        if like else say("there is no organization of this name: check it, or tick that it is new")})
 
 
 def name_for(session: "Session", token: str, now: datetime) -> str:

@@ -12,7 +12,7 @@ from referral_dir.domain import availability
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.opening import Opening, OpenState, opening
-from referral_dir.domain.plain_needs import Wish, needs_of
+from referral_dir.domain.plain_needs import Wish, at_once, needs_of
 from referral_dir.domain.saying import say
 from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Place
@@ -97,9 +97,11 @@ def search(session: "Session", indexes: find.Indexes, question: Question, now: d
     # A hard wish: of those who only speak other languages there is no use.
     only_mine = question.wish is Wish.SPEAK and bool(question.language)
     rows = candidates.load_candidates(session, _ids(session, wanted, place))
+    first = at_once(question.wish)
+    soon = {row.service_id for row in rows if first & row.confirmed_needs}
     found = [_help(row, question.language, place, now) for row in rows if _offered(row, now)]
     found = [help for help in found if help.speaks_mine or not only_mine]
-    return Answer(place, _told(session, sorted(found, key=_order)))
+    return Answer(place, _told(session, sorted(found, key=lambda help: (help.service_id not in soon, *_order(help)))))
 
 
 def _by_words(session: "Session", indexes: find.Indexes, question: Question, place: Place | None,
@@ -150,7 +152,7 @@ def _help(row: Candidate, language: str, place: Place | None, now: datetime) -> 
 
 
 def _order(help: Help) -> tuple[bool, bool, float, str]:
-    """Who speaks the language, then who is open, then who is near; what helps by phone is as near as the next town."""
+    """After who helps at once: who speaks the language, who is open, who is near; by phone is as the next town."""
     far = help.distance_km if help.distance_km is not None else 30.0 if help.by_phone else 500.0
     return not help.speaks_mine, help.opening.state is OpenState.CLOSED, far, str(help.service_id)
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from referral_dir.domain.saying import say
+
 FIRST_HASH: Final = "0" * 64
 _FIRST_LINE: Final = "referral-dir audit head 1"
 
@@ -66,17 +68,18 @@ def check_chain(rows: Iterable[Mapping[str, Any]], head: Head | None = None,
             return Verification(expected - 1, previous, expected, why)
         expected, previous = expected + 1, row["hash"]
     if head is not None and head.sequence >= expected:
-        return Verification(expected - 1, previous, expected, f"entries up to {head.sequence} are missing")
+        return Verification(expected - 1, previous, expected,
+                            say("entries up to %(number)s are missing", number=head.sequence))
     return Verification(expected - 1, previous, None)
 
 
 def _misfit(row: Mapping[str, Any], expected: int, previous: str, head: Head | None) -> str | None:
     if row["sequence"] != expected:
-        return f"entry {expected} is missing"
+        return say("entry %(number)s is missing", number=expected)
     if row["previous_hash"] != previous:
-        return "it does not follow the entry before"
+        return say("it does not follow the entry before")
     if row["hash"] != entry_hash(row):
-        return "its content was changed"
+        return say("its content was changed")
     if head is not None and head.sequence == expected and head.hash != row["hash"]:
-        return "the chain was written anew: the head that was kept elsewhere names another entry"
+        return say("the chain was written anew: the seal that was kept elsewhere names another entry")
     return None

@@ -31,6 +31,15 @@ _NEEDS: Final[Mapping[Wish, tuple[str, ...]]] = MappingProxyType({
     Wish.DOCTOR: ("medical",), Wish.LAWYER: ("legal",), Wish.FOOD: ("basic",), Wish.SPEAK: ("interpretation",),
     Wish.TALK: ("mental_health", "case_management"),
 })
+# Of what meets a wish, that which takes somebody in now; everything else can be arranged later.
+_AT_ONCE: Final[Mapping[Wish, tuple[str, ...]]] = MappingProxyType({
+    Wish.ESCAPE: ("shelter.emergency", "shelter.safe_house"), Wish.SLEEP: ("shelter.emergency", "shelter.safe_house"),
+    Wish.DOCTOR: ("medical.emergency",), Wish.TALK: ("mental_health.crisis",)})
+
+
+def at_once(wish: Wish) -> frozenset[str]:
+    """The needs that stand first for the wish, because they are met now; none where all are alike."""
+    return frozenset().union(*(expand(code) for code in _AT_ONCE.get(wish, ())))
 
 
 def needs_of(wish: Wish) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Queries on the audit trail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,6 +83,28 @@ def access_counts(session: Session, wanted: AuditFilter) -> Sequence[Any]:
 def _named(query: Any) -> Any:
     return query.outerjoin(Person, Person.id == AuditEntry.actor_id).outerjoin(
         Organization, Organization.id == AuditEntry.organization_id)
+
+
+def references(session: Session, subjects: Collection[str]) -> dict[str, str]:
+    """The reference of the case that each of these subjects of entries is, or belongs to; without the erased ones."""
+    found: dict[str, str] = {}
+    with tenancy.elevated(session, "trail_by_case"):
+        for kind, key, query in (("case", Case.id, select(Case.id, Case.reference)),
+                                 ("handoff", Handoff.id, select(Handoff.id, Case.reference)
+                                  .join(Case, Case.id == Handoff.case_id)),
+                                 ("consent", Consent.id, select(Consent.id, Case.reference)
+                                  .join(Case, Case.id == Consent.case_id))):
+            ids = sorted({UUID(s.partition(":")[2]) for s in subjects if s.startswith(f"{kind}:")})
+            for some in batched(ids):
+                found |= {f"{kind}:{row_id}": reference
+                          for row_id, reference in session.execute(query.where(key.in_(some)))}
+    return found
+
+
+def batched(ids: Sequence[UUID], size: int = 5000) -> Iterator[Sequence[UUID]]:
+    """So many at a time as a database takes."""
+    for at in range(0, len(ids), size):
+        yield ids[at:at + size]
 
 
 def subjects_of_case(session: Session, reference: str) -> tuple[str, ...]:

@@ -49,6 +49,15 @@ def cases_of(session: Session, actor: Actor, *, closed: bool) -> Sequence[Case]:
     return session.scalars(query.order_by(Case.created.desc(), Case.id)).all()
 
 
+def cases_unplaced(session: Session, actor: Actor) -> Sequence[Case]:
+    """Open cases of the actor's organization that no service has taken yet, newest first."""
+    taken = select(Handoff.case_id).where(Handoff.state.in_(
+        (HandoffState.ACCEPTED, HandoffState.IN_PROGRESS, HandoffState.COMPLETED)))
+    query = select(Case).where(Case.organization_id == actor.organization_id, Case.closed.is_(None),
+                               Case.id.not_in(taken), visible(session, actor, Case.id))
+    return session.scalars(query.order_by(Case.created.desc(), Case.id)).all()
+
+
 def cases_of_batch(session: Session, actor: Actor, batch_id: UUID) -> Sequence[Case]:
     """Cases of the actor's organization that were opened together."""
     return session.scalars(select(Case).where(

@@ -43,6 +43,13 @@ def counted(session: Session, words: str, *, members_only: bool, limit: int, off
     return [Counted(*row) for row in rows], session.scalar(total.where(*conditions)) or 0
 
 
+def names(session: Session, limit: int) -> Sequence[str]:
+    """Names, each once: first those that have people here, then by the alphabet."""
+    members = Organization.id.in_(select(Person.organization_id))
+    rows = session.scalars(select(Organization.name).order_by(members.desc(), Organization.name).limit(limit))
+    return list(dict.fromkeys(rows))
+
+
 def keepers(session: Session) -> list[tuple[UUID, str]]:
     """Those who have a caseworker: they can keep services."""
     having = select(Person.organization_id).where(Person.role == Role.CASEWORKER)

@@ -66,6 +66,12 @@ def organization_by_name(session: Session, name: str) -> Organization | None:
     return session.scalar(select(Organization).where(Organization.name == name).order_by(Organization.id).limit(1))
 
 
+def other_administrators(session: Session, person_id: UUID) -> Sequence[str]:
+    """Names of the administrators who may sign in, but for this one."""
+    return session.scalars(select(Person.name).where(
+        Person.role == Role.ADMINISTRATOR, Person.active, Person.id != person_id).order_by(Person.name)).all()
+
+
 def login_session(session: Session, token_hash: str) -> tuple[LoginSession, Person] | None:
     """A sign-in that has not ended, and whose it is, while they may sign in."""
     query = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id).where(

@@ -1,5 +1,6 @@
 """The administrator: people and what they may do, invitations and who approves them."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -112,8 +113,7 @@ def invited() -> ResponseReturnValue:
 @action("people:invite", step_up=True)
 def invite_form() -> ResponseReturnValue:
     """The form."""
-    return render_template("administration/invite.html", errors={}, roles=list(Role),
-                           form={"organization": request.args.get("organization", "")[:200]})
+    return _invite_form({"organization": request.args.get("organization", "")[:200]}, {}, 200)
 
 
 @blueprint.post("/invitations/new")
@@ -128,7 +128,7 @@ def invite() -> ResponseReturnValue:
                 organization=form.get("organization", ""), new_organization="new_organization" in form,
                 may_break_glass="may_break_glass" in form, is_supervisor="is_supervisor" in form, now=now())
     except Invalid as error:
-        return render_template("administration/invite.html", errors=error.errors, form=form, roles=list(Role)), 422
+        return _invite_form(form, error.errors, 422)
     flash(_("Invited. Another administrator must approve it before the link is sent.") if invitation.needs_second
           else _("Invited: the link is on its way."))
     return redirect(url_for("administration.invited"))
@@ -184,7 +184,15 @@ def _person(person_id: UUID, errors: dict[str, str], code: int) -> ResponseRetur
                                oneself=person_id == actor().person_id), code
 
 
+def _invite_form(form: Mapping[str, str], errors: dict[str, str], code: int) -> ResponseReturnValue:
+    with reading(edge().store) as session:
+        return render_template("administration/invite.html", errors=errors, form=form, roles=list(Role),
+                               approvers=invitations.approvers(session, actor()),
+                               organizations=invitations.organizations(session, actor())), code
+
+
 def _invited(errors: dict[str, str], code: int) -> ResponseReturnValue:
     with reading(edge().store) as session:
         rows = invitations.listing(session, actor(), now())
-        return render_template("administration/invitations.html", rows=rows, errors=errors, me=actor().person_id), code
+        return render_template("administration/invitations.html", rows=rows, errors=errors, me=actor().person_id,
+                               approvers=invitations.approvers(session, actor())), code

@@ -165,7 +165,7 @@ def service(service_id: UUID) -> ResponseReturnValue:
     """One service; where it is stays with a confidential one."""
     with writing() as session:
         view = find.read_service(session, actor(), service_id, now())
-        open_cases = cases.my_cases(session, actor()) if actor().role is Role.OFFICER else []
+        open_cases = cases.cases_to_place(session, actor()) if actor().role is Role.OFFICER else []
     return render_template("officer/service.html", view=view, cases=open_cases)
 
 

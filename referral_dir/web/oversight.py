@@ -8,7 +8,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import audit, audit_heads, audit_words, budgets
+from referral_dir.desk import audit, audit_heads, budgets
 from referral_dir.desk import figures as numbers
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.saying import say
@@ -38,8 +38,9 @@ def trail() -> ResponseReturnValue:
             errors, wanted = error.errors, audit.Wanted()
             found = audit.Trail((), None, None, 0)
         access = audit.access(session, actor(), now(), wanted) if _asks(wanted) and not errors else []
-        return render_template("oversight/trail.html", trail=found, access=access, form=request.form, errors=errors,
-                               choices=audit.choices(session, actor()), about=audit_words.about), 422 if errors else 200
+        page = render_template("oversight/trail.html", trail=found, access=access, looked=audit.by_person(access),
+                               form=request.form, errors=errors, choices=audit.choices(session, actor()))
+        return page, 422 if errors else 200
 
 
 def _asks(wanted: audit.Wanted) -> bool:

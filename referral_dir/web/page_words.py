@@ -87,15 +87,22 @@ def done_word(action: object) -> str:
 
 
 def opening_text(found: Opening) -> str:
-    """ "Open until 17:00", "Closes in 20 minutes", "Closed, opens Mon 09:00", "Hours not known: call"."""
+    """ "Open until 17:00", "Closes in 20 minutes", "Closed, opens today at 09:00", "Hours not known: call"."""
     if found.state is OpenState.OPEN:
         if found.closes and found.closes - now() < CLOSING_SOON:
             minutes = max(1, round((found.closes - now()).total_seconds() / 60))
             return say_many("Closes in %(number)s minute", "Closes in %(number)s minutes", minutes)
         return say("Open until %(time)s", time=f"{found.closes:%H:%M}") if found.closes else say("Open day and night")
     if found.state is OpenState.CLOSED:
-        return say("Closed, opens %(when)s", when=say_week_time(found.opens)) if found.opens else say("Closed")
+        return _opens(found.opens) if found.opens else say("Closed")
     return say("Hours not known: call")
+
+
+def _opens(moment: datetime) -> str:
+    """Today's opening is said as today's, on the service's own clock."""
+    if moment.date() == now().astimezone(moment.tzinfo).date():
+        return say("Closed, opens today at %(time)s", time=f"{moment:%H:%M}")
+    return say("Closed, opens %(when)s", when=say_week_time(moment))
 
 
 def pattern_word(kind: str) -> str:

@@ -41,7 +41,7 @@ def test_a_kept_head_checks_the_chain_and_a_changed_one_is_refused(world: World,
     vera = sign_in(world.cast.vera)
     head = vera.post("/oversight/head").text
     good = vera.post("/oversight/verify", head=head)
-    assert "Checked against the head" in good.text
+    assert "Checked against the seal" in good.text
     bad = vera.post("/oversight/verify", head=head.replace('"sequence": ', '"sequence": 1'))
     assert bad.status_code == 422
     assert "unbroken" not in bad.text
