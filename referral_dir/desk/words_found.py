@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.needs import label, needs
-from referral_dir.index.asked import Asked, asked_needs, hinted_needs, is_known, met
+from referral_dir.index.asked import Asked, Meaning, meaning, met
 from referral_dir.index.documents import QueryWord, query_words
 from referral_dir.index.feed import search_text
+from referral_dir.index.phrases import is_known
 from referral_dir.index.text import TextHit, TextHits, TextIndex, TextQuery
 from referral_dir.index.words import fold, text_forms
 
@@ -53,7 +54,7 @@ class WordsFound:
     hits: TextHits
     by_id: Mapping[UUID, TextHit]
     worth: Mapping[UUID, float]
-    asked: tuple[Asked, ...]
+    meant: Meaning
     text: str
 
     def ordered(self, rows: Iterable[Candidate]) -> list[Candidate]:
@@ -61,13 +62,13 @@ class WordsFound:
         came up for a need is left out if the service does not meet it any more."""
         words, _ = query_words(self.text)
         # "doctor" asks for one; "doctor moth" may be what somebody is called.
-        says_more = self.hits.every_word and len(words) > _named(self.asked)
+        says_more = self.hits.every_word and len(words) > self.meant.named
         first = {hit.service_id for hit in self.hits.hits[:NAMES_READ]} if says_more else set()
         held = frozenset(hit.service_id for hit in self.hits.hits)
         ranked = []
         for row in rows:
             offered = row.confirmed_needs | row.suggested_needs
-            fit = met(self.asked, offered)
+            fit = met(self.meant.asked, offered)
             if not fit and row.service_id not in held:
                 continue
             by_name = row.service_id in first and _names(row, words)
@@ -84,31 +85,29 @@ def find_words(session: "Session", index: TextIndex, text: str, *, public: bool)
     that meet the need that the words name without using them.
     """
     hits = search_text(session, index, TextQuery(text, public_only=public, limit=MOST))
-    asked = asked_needs(text)
-    meant = asked_needs(hits.did_you_mean) if hits.did_you_mean else ()
-    if hits.did_you_mean and (not asked or _named(meant) > _named(asked)):
+    meant = meaning(text)
+    corrected = meaning(hits.did_you_mean) if hits.did_you_mean else Meaning()
+    if hits.did_you_mean and (not meant.named or corrected.named > meant.named):
         better = search_text(session, index, TextQuery(hits.did_you_mean, public_only=public, limit=MOST))
-        text, hits, asked = hits.did_you_mean, replace(better, did_you_mean=hits.did_you_mean), meant
-    if not hits.every_word:
-        unknown = _unknown(session, index, text, public)
-        asked = (asked_needs(text, unknown) if unknown else asked) or hinted_needs(text)
+        text, hits, meant = hits.did_you_mean, replace(better, did_you_mean=hits.did_you_mean), corrected
+    if not hits.every_word and (unknown := _unknown(session, index, text, public)):
+        meant = meaning(text, unknown)
     whole = 1.0 if hits.every_word else SOME_WORDS
     by_id = {hit.service_id: hit for hit in hits.hits}
     worth = _shares(hits, whole)
-    for found, share in _meant(session, index, asked, public):
+    for found, share in _by_needs(session, index, meant.asked, public):
         for service_id, own in found.shares.items():
             worth[service_id] = worth.get(service_id, 0.0) + share * own
         for service_id, hit in found.by_id.items():
             by_id.setdefault(service_id, hit)
-    return WordsFound(hits, by_id, worth, asked, text)
+    return WordsFound(hits, by_id, worth, meant, text)
 
 
-def _meant(session: "Session", index: TextIndex, asked: Sequence[Asked],
-           public: bool) -> Iterator[tuple[_Meant, float]]:
+def _by_needs(session: "Session", index: TextIndex, asked: Sequence[Asked],
+              public: bool) -> Iterator[tuple[_Meant, float]]:
     """What the needs' own words find, and what the words do in which a directory speaks of just what is asked; each
     with its part of the order."""
-    codes = {code for each in asked for code in each.needs}
-    yield _by_words(session, index, tuple(sorted(map(_words_of, codes))), public), NEED_WORDS
+    yield _by_words(session, index, tuple(sorted(_words_of(each.need) for each in asked)), public), NEED_WORDS
     total = sum(each.weight for each in asked)
     for each in asked:
         yield _by_words(session, index, tuple(sorted(each.topics)), public), TOPIC * each.weight / total
@@ -133,10 +132,6 @@ def _by_words(session: "Session", index: TextIndex, texts: tuple[str, ...], publ
                 shares |= {key: max(share, shares.get(key, 0.0)) for key, share in each.shares.items()}
         found[texts, public] = _Meant(by_id, shares)
     return found[texts, public]
-
-
-def _named(asked: Iterable[Asked]) -> int:
-    return sum(each.words for each in asked)
 
 
 def _unknown(session: "Session", index: TextIndex, text: str, public: bool) -> set[str]:
