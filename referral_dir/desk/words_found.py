@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.needs import label, needs
-from referral_dir.index.asked import Asked, Meaning, meaning, met
+from referral_dir.index.asked import Asked, Meaning, agreed, meaning, met, told_of
 from referral_dir.index.documents import QueryWord, query_words
 from referral_dir.index.feed import search_text
 from referral_dir.index.phrases import is_known
@@ -31,6 +31,9 @@ NEED_WORDS: Final = 0.5
 TOPIC: Final = 0.6
 NEED: Final = 1.0
 NAME: Final = 2.0
+SAYS: Final = 0.5
+# Of so many of the best it is read what they say of themselves.
+READ: Final = 200
 # A service that does one thing does it rather than mentions it: each further need takes this much away.
 BESIDES: Final = 0.05
 
@@ -74,7 +77,15 @@ class WordsFound:
             by_name = row.service_id in first and _names(row, words)
             worth = self.worth[row.service_id] + NEED * fit / (1 + BESIDES * (len(offered) - 1)) + NAME * by_name
             ranked.append((-round(worth, 6), row.service_id, row))
-        return [row for *_, row in sorted(ranked, key=lambda each: each[:2])]
+        ranked.sort(key=lambda each: each[:2])
+        best = [(round(worth - SAYS * self._says(row.service_id), 6), service_id, row)
+                for worth, service_id, row in ranked[:READ]]
+        return [row for *_, row in sorted(best, key=lambda each: each[:2]) + ranked[READ:]]
+
+    def _says(self, service_id: UUID) -> float:
+        """How far what a service says of itself is about what is asked."""
+        texts = self.by_id[service_id].stored()["texts"]
+        return agreed(self.meant.asked, told_of(texts["name"], texts["description"]))
 
 
 def find_words(session: "Session", index: TextIndex, text: str, *, public: bool) -> WordsFound:

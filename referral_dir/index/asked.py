@@ -9,11 +9,24 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from referral_dir.domain.needs import expand
-from referral_dir.index.phrases import FOR_WHOM, Phrase, candidates, phrases, places, spaced, told_words, typed_forms
+from referral_dir.index.phrases import (
+    FOR_WHOM,
+    Phrase,
+    candidates,
+    phrases,
+    places,
+    spaced,
+    told_words,
+    typed_forms,
+    word_of_any,
+)
 from referral_dir.index.words import FILLERS, GLUE, fold
 
 # What a service counts that is known for the need's parent only.
@@ -29,6 +42,12 @@ AGAINST: Final = -1.0
 # How many needs, and how probable ones, are looked for.
 MOST_NEEDS: Final = 4
 LEAST_PROBABLE: Final = 0.08
+# What a service says of itself is long, and its words are no independent witnesses: each counts for so much less.
+WITNESSES: Final = 3.0
+# About four sentences.
+READ_CHARACTERS: Final = 400
+
+Told = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +73,53 @@ def meaning(text: str, unknown: Collection[str] = ()) -> Meaning:
 
     A word among the `unknown` (folded), or a long one, is read as the nearest one that is known.
     """
-    typed = [fold(token.text) for token in spaced(text)]
-    forms = [typed_forms(token, guess=word in unknown) for token, word in zip(spaced(text), typed, strict=True)]
+    tokens = list(spaced(text))
+    typed = [fold(token.text) for token in tokens]
+    forms = [typed_forms(token, guess=word in unknown) for token, word in zip(tokens, typed, strict=True)]
+    evidence = {n: _evidence(forms[n]) for n, word in enumerate(typed) if not (word in FILLERS or word in GLUE)}
+    heard = {n: each for n, each in evidence.items() if each is not None}
     named = _longest(typed, forms)
-    states = [places(phrase.words, forms) for phrase in candidates(forms, circumstances=True)]
-    told: dict[str, float] = defaultdict(float)
-    heard = bool(named)
-    for n, word in enumerate(typed):
-        evidence = {} if word in FILLERS or word in GLUE else _evidence(forms[n])
-        heard |= bool(evidence)
-        for need, logarithm in evidence.items():
-            told[need] += logarithm
+    if not (heard or named):
+        return Meaning()
+    states = _states(forms, heard.keys() | frozenset().union(*named))
+    told = _named(named, states)
+    for n, each in heard.items():
+        told += each * (CIRCUMSTANCE if n in states else 1.0)
     topics: dict[str, set[str]] = defaultdict(set)
-    for words, found in named.items():
-        for need in {phrase.need for phrase in found}:
-            told[need] += PHRASE * (CIRCUMSTANCE if any(words <= state for state in states) else 1.0) * len(words)
-        for phrase in found:
-            topics[phrase.need] |= {phrase.topic} - {""}
-    asked = [Asked(need, share, frozenset(topics[need])) for need, share in _probable(told)] if heard else []
+    for phrase in frozenset().union(*named.values()):
+        topics[phrase.need] |= {phrase.topic} - {""}
+    best = sorted(zip(_shares(told), _codes(), strict=True), key=lambda each: (-each[0], each[1]))[:MOST_NEEDS]
+    asked = [Asked(need, float(share), frozenset(topics[need])) for share, need in best if share > LEAST_PROBABLE]
     return Meaning(tuple(asked), len(frozenset().union(*named)))
+
+
+def told_of(name: str, description: str) -> Mapping[str, float]:
+    """What a service says of itself, as the probabilities of the needs that it may be there for."""
+    return _told_of(name, description[:READ_CHARACTERS])
+
+
+@lru_cache(maxsize=20_000)
+def _told_of(name: str, beginning: str) -> Mapping[str, float]:
+    words = {fold(token.text): token.text for token in spaced(f"{name} {beginning}")}
+    evidence = [_evidence(word_of_any(text)) for word, text in words.items() if not (word in FILLERS or word in GLUE)]
+    heard = [each for each in evidence if each is not None]
+    if not heard:
+        return {}
+    shares = _shares(np.sum(heard, axis=0) / WITNESSES)
+    return {need: float(share) for need, share in zip(_codes(), shares, strict=True) if share > LEAST_PROBABLE / 8}
 
 
 def met(asked: Collection[Asked], offered: Collection[str]) -> float:
     """From 0 to 1: how much of what is asked these needs of a service meet."""
     total = sum(each.weight for each in asked)
     return sum(each.weight * _credit(each.need, offered) for each in asked) / total if total else 0.0
+
+
+def agreed(asked: Collection[Asked], told: Mapping[str, float]) -> float:
+    """From 0 to 1: how probably a service that tells this of itself is there for what is asked."""
+    total = sum(each.weight for each in asked)
+    meant = sum(each.weight * sum(told.get(code, 0.0) for code in expand(each.need)) for each in asked)
+    return meant / total if total else 0.0
 
 
 def _longest(typed: Sequence[str], forms: list[frozenset[str]]) -> dict[frozenset[int], set[Phrase]]:
@@ -92,13 +133,26 @@ def _longest(typed: Sequence[str], forms: list[frozenset[str]]) -> dict[frozense
     return {words: found for words, found in named.items() if not any(words < other for other in named)}
 
 
-def _probable(told: Mapping[str, float]) -> list[tuple[str, float]]:
-    """What the evidence makes of all needs, as probabilities; the few that matter."""
-    most = max(told.values(), default=0.0)
-    odds = {need: math.exp(told.get(need, 0.0) - most) for need in _spoken()}
-    total = sum(odds.values())
-    best = sorted(odds, key=lambda need: (-odds[need], need))[:MOST_NEEDS]
-    return [(need, odds[need] / total) for need in best if odds[need] / total > LEAST_PROBABLE]
+def _states(forms: list[frozenset[str]], telling: Collection[int]) -> frozenset[int]:
+    """Where words stand that say in what state somebody is. If all do, it is what they ask about."""
+    found = frozenset().union(*(places(phrase.words, forms) for phrase in candidates(forms, circumstances=True)))
+    return frozenset() if found.issuperset(telling) else found
+
+
+def _named(named: Mapping[frozenset[int], set[Phrase]], states: frozenset[int]) -> Told:
+    """What phrases tell beyond their words."""
+    told = np.zeros(len(_codes()))
+    for words, found in named.items():
+        weight = PHRASE * len(words) * (CIRCUMSTANCE if words <= states else 1.0)
+        told[[_codes()[need] for need in {phrase.need for phrase in found}]] += weight
+    return told
+
+
+def _shares(told: Told) -> Told:
+    """What the evidence makes of all needs, as probabilities."""
+    odds = np.exp(told - told.max())
+    shares: Told = odds / odds.sum()
+    return shares
 
 
 def _credit(code: str, offered: Collection[str]) -> float:
@@ -107,21 +161,28 @@ def _credit(code: str, offered: Collection[str]) -> float:
     return PARENT if any(code.startswith(own + ".") for own in offered) else 0.0
 
 
-def _evidence(forms: Collection[str]) -> Mapping[str, float]:
+@lru_cache(maxsize=50_000)
+def _evidence(forms: frozenset[str]) -> Told | None:
     """What a word tells of each need, by its form that is used most: the logarithm of how much more often than by
     chance somebody has the need who says it."""
     held = [form for form in forms if form in _uses()]
-    return _told(max(held, key=lambda form: (sum(_uses()[form].values()), form))) if held else {}
+    return _told(max(held, key=lambda form: (sum(_uses()[form].values()), form))) if held else None
+
+
+def _told(form: str) -> Told:
+    average = sum(_spoken().values()) / len(_spoken())
+    # Roots: that a need is spoken of in many words, or a word is in many phrases, says little of how often.
+    counts = np.array([math.sqrt(_uses()[form].get(need, 0.0) / math.sqrt(size / average))
+                       for need, size in _spoken().items()])
+    chance = (counts * len(counts) + DOUBT) / (counts.sum() + DOUBT)
+    told: Told = np.maximum(AGAINST, np.log(chance))
+    return told
 
 
 @cache
-def _told(form: str) -> Mapping[str, float]:
-    size = _spoken()
-    average = sum(size.values()) / len(size)
-    # Roots: that a need is spoken of in many words, or a word is in many phrases, says little of how often.
-    counts = {need: math.sqrt(used / math.sqrt(size[need] / average)) for need, used in _uses()[form].items()}
-    total = sum(counts.values()) + DOUBT
-    return {need: max(AGAINST, math.log((counts.get(need, 0.0) * len(size) + DOUBT) / total)) for need in size}
+def _codes() -> Mapping[str, int]:
+    """The needs that people are known to speak of, and where each stands among the evidence."""
+    return {need: n for n, need in enumerate(_spoken())}
 
 
 @cache

@@ -68,6 +68,7 @@ def typed_forms(token: Token, *, guess: bool) -> frozenset[str]:
     return word_of_any(near) if near else own
 
 
+@lru_cache(maxsize=50_000)
 def word_of_any(word: str) -> frozenset[str]:
     """A typed word may be of any language."""
     return frozenset().union(*(phrase_forms(word, language) for language in LANGUAGES))

@@ -1,7 +1,7 @@
 """A query in any language of the pages finds services that are described in another."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from invented_directory import Directory
 
 from referral_dir.desk.find import Indexes, search_services
 from referral_dir.domain.needs import meets
-from referral_dir.index.asked import asked_needs, hinted_needs, met
+from referral_dir.index.asked import Asked, agreed, meaning, met, told_of
 from referral_dir.index.match import MatchIndex
 from referral_dir.index.text import TextIndex, open_text_index
 from referral_dir.interop.importing import import_directory
@@ -70,16 +70,21 @@ def test_who_is_named_comes_before_who_meets_the_need(directory: Directory, sear
     assert search("doctor")[0] == ["Harbour clinic", "Doctor Moth Bookshop"]
 
 
-def test_of_two_phrases_the_longer_says_what_is_asked() -> None:
-    assert [set(a.needs) for a in asked_needs("copy of my birth certificate")] == [{"documents"}]
-    assert asked_needs("the colour of the harbour") == ()
-    assert asked_needs("hospitl") == ()
-    assert any("medical" in a.needs for a in asked_needs("hospitl", {"hospitl"}))
+def first_need(text: str, unknown: Collection[str] = ()) -> str:
+    return meaning(text, unknown).asked[0].need
+
+
+def test_words_and_phrases_tell_what_is_asked_and_what_tells_nothing_asks_nothing() -> None:
+    assert first_need("copy of my birth certificate") == "documents"
+    assert meaning("the colour of the harbour").asked == ()
+    assert meaning("hospitl").asked == ()
+    assert first_need("hospitl", {"hospitl"}).startswith("medical")
 
 
 def test_a_need_is_met_by_itself_or_a_child_and_half_by_its_parent() -> None:
-    asked = asked_needs("asylum")
+    asked = (Asked("legal.immigration", 0.9),)
     assert (met(asked, {"legal.immigration"}), met(asked, {"legal"}), met(asked, {"work"})) == (1.0, 0.5, 0.0)
+    assert met((Asked("legal", 1.0),), {"legal.immigration"}) == 1.0
     assert met((), {"legal"}) == 0.0
 
 
@@ -88,35 +93,48 @@ def test_a_need_is_met_by_itself_or_a_child_and_half_by_its_parent() -> None:
     ("médico para una mujer sin hogar", "medical", "shelter"),
     ("стоматолог, немає грошей", "medical.general", "basic.money")])
 def test_in_what_state_somebody_is_counts_less_than_what_they_need(text: str, what_for: str, state: str) -> None:
-    asked = asked_needs(text)
-    assert met(asked, {what_for}) > met(asked, {state}) > 0
-    assert met(asked, {what_for, state}) == 1.0
+    asked = meaning(text).asked
+    assert met(asked, {what_for}) > met(asked, {state})
+    assert met(asked, {what_for, state}) > 0.9
 
 
 def test_a_state_alone_is_what_is_asked() -> None:
-    assert met(asked_needs("no money"), {"basic.money"}) == 1.0
+    assert met(meaning("no money").asked, {"basic.money"}) > 0.9
 
 
-def test_a_phrase_with_one_telling_word_needs_its_other_words_too() -> None:
-    assert not any("shelter" in a.needs for a in asked_needs("street"))
-    assert any("shelter" in a.needs for a in asked_needs("on the street"))
+def test_a_phrase_counts_for_more_than_its_words() -> None:
+    assert meaning("on the street").named == 1
+    assert meaning("street").named == 0
+    assert met(meaning("on the street").asked, {"shelter"}) > met(meaning("street").asked, {"shelter"})
 
 
 @pytest.mark.parametrize(("text", "need"), [
     ("طفل بدون أهله", "family.tracing"), ("أدوية لأطفالها", "medical"), ("в аптеці", "medical"),
     ("загубив паспорт", "documents")])
 def test_inflected_words_are_those_of_the_phrase(text: str, need: str) -> None:
-    assert met(asked_needs(text), {need}) > 0
+    assert met(meaning(text).asked, {need}) > 0
 
 
 def test_a_long_word_with_one_wrong_letter_is_read_right_although_others_name_a_need() -> None:
-    assert met(asked_needs("hebergment pour femme seule"), {"shelter.emergency"}) > 0.5
+    assert met(meaning("hebergment pour femme seule").asked, {"shelter.emergency"}) > 0.2
 
 
-def test_single_words_give_a_hint_where_no_phrase_does_if_they_are_clear() -> None:
-    assert asked_needs("summer at ten") == ()
-    assert [set(a.needs) for a in hinted_needs("summer at ten")] == [{"family.childcare"}]
-    assert hinted_needs("the colour of the harbour") == ()
+@pytest.mark.parametrize(("text", "need"), [
+    ("the manager keeps three weeks of her tips", "legal.labour"),
+    ("duermen los cuatro en el coche cuando llueve", "shelter"),
+    ("le petit maigrit et vomit depuis lundi", "medical"),
+    ("المدير لم يعطنا أجرة الأسبوع", "legal.labour"),
+    ("хлопчик кричить уві сні після обстрілів", "mental_health")])
+def test_a_sentence_that_holds_no_phrase_tells_by_its_words_what_is_needed(text: str, need: str) -> None:
+    assert met(meaning(text).asked, {need}) > 0.5
+
+
+def test_what_a_service_says_of_itself_tells_what_it_is_there_for() -> None:
+    asked = meaning("pregnant").asked
+    maternity = told_of("Mothers' ward", "Births, midwives and care before and after pregnancy.")
+    rations = told_of("Ration shop", "Food parcels, rice and bread, also for pregnant women.")
+    assert agreed(asked, maternity) > agreed(asked, rations)
+    assert agreed(asked, told_of("", "")) == agreed((), maternity) == 0.0
 
 
 @pytest.mark.parametrize("question", [
