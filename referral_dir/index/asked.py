@@ -33,6 +33,8 @@ from referral_dir.index.words import FILLERS, GLUE, fold
 PARENT: Final = 0.5
 # What a word counts that says in what state somebody is ("no money", "homeless"), beside one that says what they need.
 CIRCUMSTANCE: Final = 0.4
+# What the evidence for a need must come to before anything counts as a state beside it: one good word says more.
+CLEAR: Final = 2.0
 # What each word of a phrase adds to what it tells by itself.
 PHRASE: Final = 0.5
 # How sure of a need one is who heard nothing but a word of its own: the less, the surer.
@@ -81,7 +83,7 @@ def meaning(text: str, unknown: Collection[str] = ()) -> Meaning:
     named = _longest(typed, forms)
     if not (heard or named):
         return Meaning()
-    states = _states(forms, heard.keys() | frozenset().union(*named))
+    states = _states(forms, heard)
     told = _named(named, states)
     for n, each in heard.items():
         told += each * (CIRCUMSTANCE if n in states else 1.0)
@@ -133,10 +135,12 @@ def _longest(typed: Sequence[str], forms: list[frozenset[str]]) -> dict[frozense
     return {words: found for words, found in named.items() if not any(words < other for other in named)}
 
 
-def _states(forms: list[frozenset[str]], telling: Collection[int]) -> frozenset[int]:
-    """Where words stand that say in what state somebody is. If all do, it is what they ask about."""
+def _states(forms: list[frozenset[str]], heard: Mapping[int, Told]) -> frozenset[int]:
+    """Where words stand that say in what state somebody is. If the others name no need clearly, it is what they ask
+    about: nowhere."""
     found = frozenset().union(*(places(phrase.words, forms) for phrase in candidates(forms, circumstances=True)))
-    return frozenset() if found.issuperset(telling) else found
+    others = [told for n, told in heard.items() if n not in found]
+    return found if others and float(np.sum(others, axis=0).max()) >= CLEAR else frozenset()
 
 
 def _named(named: Mapping[frozenset[int], set[Phrase]], states: frozenset[int]) -> Told:
