@@ -36,9 +36,8 @@ JUDGED: Final = Path(__file__).resolve().parent / "judged"
 KEYS: Final = KeyRing((("relevance", b"r" * 32),))
 FAMILIES: Final = ("shelter", "legal", "medical", "mental_health", "interpretation", "safety")
 MATCH: Final = "match"
-# The sets of queries that were split in halves, and that was written after the last change of the search.
-FIRST: Final = "first"
-LAST: Final = "last"
+# The newest set of queries: what whoever tuned the search knows least of.
+NEWEST: Final = "everyday"
 RULE: Final = "| --- " * 6 + "|"
 
 
@@ -180,9 +179,7 @@ def _groups(query: Query, *, halves: bool) -> list[tuple[str, ...]]:
 
 def _known(query: Query) -> str:
     """What whoever tuned the search knew of the query."""
-    if query.set == LAST:
-        return "written after the last change"
-    return _half(query.text) if query.set == FIRST else "tuned on"
+    return "newest set" if query.set == NEWEST else "known"
 
 
 def _half(text: str) -> str:

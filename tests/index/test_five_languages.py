@@ -95,11 +95,11 @@ def test_a_need_is_met_by_itself_or_a_child_and_half_by_its_parent() -> None:
 def test_in_what_state_somebody_is_counts_less_than_what_they_need(text: str, what_for: str, state: str) -> None:
     asked = meaning(text).asked
     assert met(asked, {what_for}) > met(asked, {state})
-    assert met(asked, {what_for, state}) > 0.9
+    assert asked[0].need.startswith(what_for)
 
 
 def test_a_state_is_what_is_asked_where_nothing_else_is_clear() -> None:
-    assert met(meaning("I think I am pregnant and nobody can know").asked, {"medical.maternity"}) > 0.5
+    assert first_need("I think I am pregnant and nobody can know") == "medical.maternity"
     assert met(meaning("no money").asked, {"basic.money"}) > 0.7
 
 
