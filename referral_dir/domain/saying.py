@@ -71,6 +71,25 @@ def say_language(code: str, name: str) -> Said:
     return Said(name, Kind.LANGUAGE, code)
 
 
+def packed(text: str) -> Any:
+    """A text as JSON holds it, with how it was made: for what is kept and read in some language later."""
+    if not isinstance(text, Said) or text.kind is Kind.WEEK_TIME:
+        return text if isinstance(text, (str, int, float)) else str(text)
+    source = [packed(part) for part in text.source] if text.kind is Kind.LIST else text.source
+    return {"text": str(text), "kind": str(text.kind), "source": source,
+            "values": {name: packed(value) for name, value in text.values.items()}}
+
+
+def unpacked(kept: Any) -> Any:
+    """What `packed` made, as it was said."""
+    if not isinstance(kept, Mapping):
+        return kept
+    kind, source = Kind(kept["kind"]), kept["source"]
+    if kind in (Kind.LIST, Kind.PLURAL):
+        source = tuple(unpacked(part) for part in source)
+    return Said(kept["text"], kind, source, {name: unpacked(value) for name, value in kept["values"].items()})
+
+
 def say_week_time(moment: datetime) -> Said:
     """A weekday and a time of day, like Mon 14:00, in the moment's own time zone."""
     return Said(f"{moment:%a %H:%M}", Kind.WEEK_TIME, moment)

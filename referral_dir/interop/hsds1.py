@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from referral_dir.domain.saying import say
 from referral_dir.interop.reading import Row, check_columns, read_csv
 from referral_dir.interop.records import SourceRecord, identify
 from referral_dir.interop.report import ImportReport
@@ -47,7 +48,7 @@ def report_unread(tables: Mapping[str, Path], rows: Mapping[str, object], report
     """Say which files were not read, and which rows can't be joined to anything."""
     for stem, path in tables.items():
         if stem not in rows:
-            report.refused((path.name, 0), "", path.name, "not a table of HSDS 1 that is read here")
+            report.refused((path.name, 0), "", path.name, say("not a table of HSDS 1 that is read here"))
 
 
 class _Context:
@@ -168,7 +169,7 @@ def _mail_address(c: _Context, row: Row, where: Where) -> Records:
 def _phone(c: _Context, row: Row, where: Where) -> Records:
     number = row.get("number", "")
     if not number:
-        c.report.refused_row("phone", where, "number", "", "no number")
+        c.report.refused_row("phone", where, "number", "", say("no number"))
         return []
     values = {k: row.get(k) or None for k in ("location_id", "service_id", "organization_id", "contact_id",
                                               "service_at_location_id", "extension", "description")}
@@ -198,7 +199,7 @@ def _spoken(c: _Context, text: str, service_id: str | None, location_id: str | N
             c.report.repaired(where, "language", text, "tells of interpretation: kept as such, not as a language")
             return [SourceRecord("service", service_id, {"interpretation_services": text.replace("\n", " ")}, where,
                                  extra={"partial": True})]
-        c.report.refused_row("language", where, "language", text, "names no language")
+        c.report.refused_row("language", where, "language", text, say("names no language"))
         return []
     return [SourceRecord("language", f"{key} {code or name}",
                          {"service_id": service_id, "location_id": location_id, "code": code, "name": name,
@@ -211,11 +212,13 @@ def _schedule(c: _Context, row: Row, where: Where) -> Records:
     original = row.get("original_text", "")
     if day is None or opens is None or closes is None:
         bad = row.get("weekday") if day is None else f"{row.get('opens_at')}-{row.get('closes_at')}"
-        c.report.refused_row("schedule", where, "weekday" if day is None else "opens_at", bad, "can't be read as hours")
+        c.report.refused_row("schedule", where, "weekday" if day is None else "opens_at", bad,
+                             say("can't be read as hours"))
         return []
     if opens == closes:
         if not ALL_DAY.search(original):
-            c.report.refused_row("schedule", where, "closes_at", f"{opens}-{closes}", "opens at the time it closes")
+            c.report.refused_row("schedule", where, "closes_at", f"{opens}-{closes}",
+                                 say("opens at the time it closes"))
             return []
         opens, closes = "00:00", "23:59"
         c.report.repaired(where, "closes_at", original, "read as open all day")
@@ -230,10 +233,10 @@ def _holiday(c: _Context, row: Row, where: Where) -> Records:
     try:
         start, end = (datetime.strptime(row[k], "%B %d, %Y").date() for k in ("start_date", "end_date"))  # noqa: DTZ007
     except ValueError:
-        c.report.refused_row("schedule", where, "start_date", row.get("start_date", ""), "not a date")
+        c.report.refused_row("schedule", where, "start_date", row.get("start_date", ""), say("not a date"))
         return []
     if start.year < 1900:
-        c.report.refused_row("schedule", where, "start_date", row["start_date"], "a day of every year: not kept")
+        c.report.refused_row("schedule", where, "start_date", row["start_date"], say("a day of every year: not kept"))
         return []
     values = {"service_id": row.get("service_id") or None, "location_id": row.get("location_id") or None,
               "valid_from": start, "valid_to": end, "closed": row.get("closed", "").casefold() == "true",
@@ -244,7 +247,7 @@ def _holiday(c: _Context, row: Row, where: Where) -> Records:
 def _accessibility(c: _Context, row: Row, where: Where) -> Records:
     words = row.get("accessibility") or row.get("description") or ""
     if not words and not row.get("details"):
-        c.report.refused_row("accessibility", where, "accessibility", "", "says nothing")
+        c.report.refused_row("accessibility", where, "accessibility", "", say("says nothing"))
         return []
     values = {"location_id": row.get("location_id") or None, "description": words or None,
               "details": row.get("details") or None}
@@ -253,7 +256,7 @@ def _accessibility(c: _Context, row: Row, where: Where) -> Records:
 
 def _eligibility(c: _Context, row: Row, where: Where) -> Records:
     if not row.get("service_id"):
-        c.report.refused_row("eligibility", where, "service_id", row.get("eligibility", ""), "names no service")
+        c.report.refused_row("eligibility", where, "service_id", row.get("eligibility", ""), say("names no service"))
         return []
     return [SourceRecord("service", row["service_id"], {"eligibility_description": row.get("eligibility")}, where,
                          extra={"partial": True})]

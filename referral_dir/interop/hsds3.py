@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from referral_dir.desk.languages import UnknownLanguage, language_code
 from referral_dir.domain.needs import needs
+from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import ServiceStatus
 from referral_dir.interop.reading import check_columns, read_csv, read_json
 from referral_dir.interop.records import PARENTS, TABLES, SourceRecord
@@ -75,7 +76,8 @@ def read_json_records(path: Path, report: ImportReport, now: datetime) -> list[S
     for table, item in _tops(parsed, path.name):
         reader.object(table, item, {})
     if not reader.records:
-        raise ImportRefused(f"{path.name} holds no organization, service or taxonomy in the form of HSDS 3")
+        raise ImportRefused(say(
+            "%(file)s holds no organization, service or taxonomy in the form of HSDS 3", file=path.name))
     return reader.records
 
 
@@ -86,11 +88,11 @@ def read_csv_records(files: Mapping[str, Path], report: ImportReport, now: datet
         if stem in IGNORED:
             for number, row in read_csv(path, report, "meta_table_description"):
                 report.refused_row("meta_table_description", (path.name, number), "id", row.get("id", ""),
-                                   "describes the file, not the directory")
+                                   say("describes the file, not the directory"))
             continue
         table = FILES.get(stem)
         if table is None:
-            report.refused((path.name, 0), "", path.name, "no HSDS table of this name: the file was not read")
+            report.refused((path.name, 0), "", path.name, say("no HSDS table of this name: the file was not read"))
             continue
         rows = list(read_csv(path, report, table))
         check_columns(path, rows, ("id", "name") if table in ("organization", "service") else ("id",))
@@ -123,7 +125,7 @@ def _tops(parsed: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     for item in parsed if isinstance(parsed, list) else [parsed]:
         if not isinstance(item, dict) or "id" not in item:
-            raise ImportRefused(f"{name} is JSON, but not of HSDS 3: its objects have no id")
+            raise ImportRefused(say("%(file)s is JSON, but not of HSDS 3: its objects have no id", file=name))
         yield _kind(item, name), item
 
 
@@ -138,7 +140,7 @@ def _kind(item: dict[str, Any], name: str) -> str:
         return "taxonomy"
     if "name" in item:
         return "organization"
-    raise ImportRefused(f"{name} is JSON, but its objects are of no HSDS 3 kind")
+    raise ImportRefused(say("%(file)s is JSON, but its objects are of no HSDS 3 kind", file=name))
 
 
 class _Reader:
@@ -153,7 +155,8 @@ class _Reader:
         """One object with all that is nested in it; returns its id."""
         ident = str(item.get("id") or "")
         if not ident:
-            self.report.refused_row(table, (self.file, 0), "id", "", f"a {table} without an id")
+            self.report.refused_row(table, (self.file, 0), "id", "",
+                                    say("a row of “%(table)s” without an id", table=table))
             return None
         if (table, ident) not in self.seen:
             self.seen.add((table, ident))
@@ -185,7 +188,8 @@ class _Reader:
     def flat(self, table: str, row: dict[str, Any], number: int) -> None:
         """One row of the tabular form."""
         if not row.get("id"):
-            self.report.refused_row(table, (self.file, number), "id", "", f"a {table} without an id")
+            self.report.refused_row(table, (self.file, number), "id", "",
+                                    say("a row of “%(table)s” without an id", table=table))
             return
         self._record(table, str(row["id"]), row, {}, (self.file, number))
 
@@ -246,7 +250,8 @@ class _Reader:
         try:
             tag = language_code(str(given or record.values.get("name") or ""))
         except UnknownLanguage:
-            self.report.refused(record.where, "code", given or record.values.get("name"), "no language that is known")
+            self.report.refused(record.where, "code", given or record.values.get("name"),
+                                say("no language that is known"))
             record.values["code"] = None
             record.extra |= {"code": given} if given else {}
             return
@@ -268,7 +273,7 @@ class _Reader:
         codes += [(str(c), True) for c in ours.get("suggested_needs") or ()]
         for code, _ in codes:
             if code not in needs():
-                self.report.refused(where, "needs", code, "no such need")
+                self.report.refused(where, "needs", code, say("no such need"))
         if codes:
             record.needs = tuple((c, s) for c, s in codes if c in needs())
         record.eligibility = tuple((str(e["criterion"]), str(e["code"]), str(e["effect"]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from referral_dir.domain.saying import say
 from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop import hsds1, hsds3, unhcr
 from referral_dir.interop.placing import geocode_public, place_all
@@ -67,8 +68,8 @@ def import_directory(store: Store, path: Path, *, now: datetime, format: str = "
         try:
             source_records = read(path, kind, report, now)
         except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise ImportRefused(f"{name} is not of the shape of {kind} ({type(error).__name__}): check the format") \
-                from error
+            raise ImportRefused(say("%(file)s is not of the shape of %(format)s (%(problem)s): check the format",
+                                    file=name, format=kind, problem=type(error).__name__)) from error
         finally:
             forget_json()
     try:
@@ -104,7 +105,7 @@ def detect(path: Path) -> str:
     """What the path holds, by its names and shapes. Raises ImportRefused."""
     if path.is_file():
         if path.suffix.casefold() == ".csv":
-            raise ImportRefused(f"{path.name} is one table: give the folder that holds all of them")
+            raise ImportRefused(say("%(file)s is one table: give the folder that holds all of them", file=path.name))
         return _json_kind(read_json(path))
     files = _files(path)
     stems = set(files)
@@ -120,8 +121,8 @@ def detect(path: Path) -> str:
         return _json_kind(read_json(jsons[0]))
     if stems & set(hsds3.FILES):
         return "hsds3-csv"
-    raise ImportRefused(f"{path} holds no services.csv, organizations.csv or JSON that is known: "
-                        "name the format with --format")
+    raise ImportRefused(say("%(file)s holds no services.csv, organizations.csv or JSON that is known: name its format",
+                            file=str(path)))
 
 
 def read(path: Path, kind: str, report: ImportReport, now: datetime) -> list[SourceRecord]:
@@ -134,10 +135,10 @@ def read(path: Path, kind: str, report: ImportReport, now: datetime) -> list[Sou
     if kind not in FORMATS or kind == "auto":
         raise ImportRefused(f"the format is one of {', '.join(FORMATS)}")
     if path.is_file():
-        raise ImportRefused(f"{path.name} is one file: give the folder that holds all tables")
+        raise ImportRefused(say("%(file)s is one file: give the folder that holds all tables", file=path.name))
     files = _files(path)
     if not files:
-        raise ImportRefused(f"{path} holds no CSV files")
+        raise ImportRefused(say("%(file)s holds no CSV files", file=str(path)))
     reader = hsds1.read_records if kind == "hsds1-csv" else hsds3.read_csv_records
     return reader(files, report, now)
 
@@ -153,7 +154,7 @@ def _json_kind(parsed: object) -> str:
         return "unhcr-geojson"
     if isinstance(first, dict):
         return "hsds3-json"
-    raise ImportRefused("the JSON is of no form that is known")
+    raise ImportRefused(say("the JSON is of no form that is known"))
 
 
 def _joined(source_records: list[SourceRecord]) -> list[SourceRecord]:

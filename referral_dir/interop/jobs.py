@@ -19,7 +19,7 @@ from referral_dir import logs
 from referral_dir.desk import audit
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.errors import Invalid, NotFound, WrongState
-from referral_dir.domain.saying import say
+from referral_dir.domain.saying import Said, packed, say, unpacked
 from referral_dir.interop.importing import import_directory
 from referral_dir.interop.report import FORMATS, ImportRefused, ImportReport
 from referral_dir.store import jobs
@@ -38,6 +38,7 @@ UNCONFIRMED: Final = timedelta(hours=1)
 LISTED: Final = 20
 # Of each report so many refusals and repairs are kept: a file that is wrong throughout says so in the first ones.
 ISSUES_KEPT: Final = 2000
+PROBLEM: Final = "problem"
 STOPPED: Final = say("The server stopped while it ran. The directory is as it was before: send the file again.")
 BROKEN: Final = say("Something went wrong on our side. The directory is as it was before.")
 
@@ -147,14 +148,14 @@ def run(store: Store, instance: Path, job_id: UUID, then: Callable[[], None] = l
         if job is None or not jobs.move(session, job_id, ["confirmed" if writing else "sent"],
                                         "importing" if writing else "checking", now):
             return
-    path, problem = file_of(instance, job), ""
+    path, problem = file_of(instance, job), None
     try:
         with _Pulse(store, job_id) as pulse:
             _work(store, job, path, pulse, writing)
         if writing:
             then()
     except ImportRefused as error:
-        problem = str(error).replace(path.name, job.source)
+        problem = _renamed(error.args[0], path.name, job.source)
     except WrongState:
         return
     except Exception as error:
@@ -163,7 +164,8 @@ def run(store: Store, instance: Path, job_id: UUID, then: Callable[[], None] = l
     if problem:
         path.unlink(missing_ok=True)
         with transaction(store) as session:
-            jobs.move(session, job_id, jobs.RUNNING, "failed", datetime.now(UTC), problem=problem)
+            jobs.move(session, job_id, jobs.RUNNING, "failed", datetime.now(UTC), problem=str(problem),
+                      report={**(job.report or {}), PROBLEM: packed(problem)})
 
 
 def _work(store: Store, job: ImportJob, path: Path, pulse: "_Pulse", writing: bool) -> None:
@@ -187,7 +189,37 @@ def _kept(report: ImportReport, path: Path) -> dict[str, Any]:
     told = report.to_json()
     issues = [{**issue, "file": report.source if issue["file"] == path.name else issue["file"]}
               for issue in told["issues"][:ISSUES_KEPT]]
+    for issue, found in zip(issues, report.issues, strict=False):
+        issue["said"] = packed(found.reason)
     return {**told, "issues": issues, "issues_left_out": max(0, len(told["issues"]) - ISSUES_KEPT)}
+
+
+def _renamed(said: Said, name: str, source: str) -> Said:
+    """What was said of a file, by the name that its sender knows it by."""
+    return Said(said.replace(name, source), said.kind, said.source, {
+        key: value.replace(name, source) if isinstance(value, str) else value for key, value in said.values.items()})
+
+
+def problem_of(job: ImportJob) -> str | None:
+    """Why it failed, to be said in any language; as it was written where an older program wrote it."""
+    kept = unpacked((job.report or {}).get(PROBLEM))
+    # What stopped beside its server was noted without a report of its own.
+    return kept if kept and str(kept) == job.problem else STOPPED if job.problem == STOPPED else job.problem
+
+
+def refused(job: ImportJob) -> list[dict[str, Any]]:
+    """The values that were refused, each with why, to be said in any language."""
+    return [{**issue, "reason": unpacked(issue.get("said", issue["reason"]))}
+            for issue in (job.report or {}).get("issues", ()) if issue["kind"] == "refused"]
+
+
+def report_of(job: ImportJob) -> dict[str, Any]:
+    """The report as a file has it, like the command line's."""
+    report = {key: value for key, value in (job.report or {}).items() if key != PROBLEM}
+    if "issues" in report:
+        report["issues"] = [{key: value for key, value in issue.items() if key != "said"}
+                            for issue in report["issues"]]
+    return report
 
 
 def _organization(session: "Session", text: str) -> UUID | None:

@@ -8,6 +8,7 @@ from typing import Final
 from geopy.exc import GeopyError
 
 from referral_dir import geo
+from referral_dir.domain.saying import say
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.domain.vocabulary import Place
 from referral_dir.geocoder import PublicGeocoder
@@ -70,7 +71,7 @@ def geocode_public(records: list[SourceRecord], report: ImportReport, geocoder: 
             found = geocoder.geocode(text, confidential=False)
         except GeopyError as error:
             report.refused(location.where, "latitude", "",
-                           f"the geocoder failed ({type(error).__name__}): towns are used")
+                           say("the geocoder failed (%(problem)s): towns are used", problem=type(error).__name__))
             return
         if found:
             location.values |= {"near_name": values.get("city") or "", "near_latitude": found.latitude,

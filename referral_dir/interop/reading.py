@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from referral_dir.domain.saying import say
 from referral_dir.interop.report import ImportRefused, ImportReport
 
 LARGEST_FILE: Final = 256 * 1024 * 1024
@@ -24,11 +25,13 @@ Row = dict[str, str]
 def read_text(path: Path) -> str:
     """The whole file. Raises ImportRefused where it is too large or not UTF-8."""
     if path.stat().st_size > LARGEST_FILE:
-        raise ImportRefused(f"{path.name} is larger than {LARGEST_FILE // 1024 ** 2} MiB: split it")
+        raise ImportRefused(say("%(file)s is larger than %(number)s MiB: split it", file=path.name,
+                                number=LARGEST_FILE // 1024 ** 2))
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ImportRefused(f"{path.name} is not UTF-8 (byte {error.start}): save it as UTF-8 and try again") from error
+        raise ImportRefused(say("%(file)s is not UTF-8 (byte %(byte)s): save it as UTF-8 and try again", file=path.name,
+                                byte=error.start)) from error
 
 
 def read_json(path: Path) -> Any:
@@ -47,7 +50,7 @@ def _parsed(path: Path, _changed: int, size: int) -> Any:
     try:
         parsed = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ImportRefused(f"{path.name} is not JSON: {error}") from error
+        raise ImportRefused(say("%(file)s is not JSON: %(problem)s", file=path.name, problem=str(error))) from error
     if size > LARGEST_FIELD:
         _check_strings(parsed, path.name)
     return parsed
@@ -60,20 +63,23 @@ def read_csv(path: Path, report: ImportReport, table: str) -> Iterator[tuple[int
     try:
         header = [name.strip().casefold() for name in next(lines, [])]
         if len(header) < 2 or len(set(header)) != len(header):
-            raise ImportRefused(f"{path.name} has no header of distinct column names")
+            raise ImportRefused(say("%(file)s has no header of distinct column names", file=path.name))
         for number, cells in enumerate(lines, 1):
             report.count(table).read += 1
             if len(cells) != len(header):
                 ragged += 1
                 report.refused_row(table, (path.name, number), "", ",".join(cells),
-                                   f"{len(cells)} cells where the header has {len(header)}")
+                                   say("%(cells)s cells where the header has %(header)s", cells=len(cells),
+                                       header=len(header)))
                 continue
             yield number, {column: _clean(cell, column, (path.name, number), report)
                            for column, cell in zip(header, cells, strict=True)}
     except csv.Error as error:
-        raise ImportRefused(f"{path.name}, row {number + 1}: {error}") from error
+        raise ImportRefused(say("%(file)s, row %(row)s: %(problem)s", file=path.name, row=number + 1,
+                                problem=str(error))) from error
     if ragged > 10 and ragged * 5 > number:
-        raise ImportRefused(f"{path.name}: {ragged} of {number} rows have another number of cells than the header")
+        raise ImportRefused(say("%(file)s: %(bad)s of %(all)s rows have another number of cells than the header",
+                                file=path.name, bad=ragged, all=number))
 
 
 def check_columns(path: Path, rows: list[tuple[int, Row]], required: tuple[str, ...]) -> None:
@@ -82,18 +88,20 @@ def check_columns(path: Path, rows: list[tuple[int, Row]], required: tuple[str, 
         return
     missing = [c for c in required if c not in rows[0][1]]
     if missing:
-        raise ImportRefused(f"{path.name} has no column {', '.join(missing)}: is it the right file?")
+        raise ImportRefused(say("%(file)s has no column %(columns)s: is it the right file?", file=path.name,
+                                columns=", ".join(missing)))
     for column in rows[0][1]:
         values = [row[column] for _, row in rows if row[column]]
         blank = len(rows) - len(values)
         if column in required and blank * 2 > len(rows):
-            raise ImportRefused(f"{path.name}: column {column} is empty in {blank} of {len(rows)} rows: "
-                                "are the columns shifted?")
+            raise ImportRefused(say("%(file)s: column %(column)s is empty in %(bad)s of %(all)s rows: are the columns "
+                                    "shifted?", file=path.name, column=column, bad=blank, all=len(rows)))
         fits = _plausible(column)
         wrong = sum(not fits(value) for value in values)
         if len(values) >= 3 and wrong * 2 > len(values):
-            raise ImportRefused(f"{path.name}: column {column} does not hold what its name says in {wrong} of "
-                                f"{len(values)} rows: are the columns shifted?")
+            raise ImportRefused(say("%(file)s: column %(column)s does not hold what its name says in %(bad)s of "
+                                    "%(all)s rows: are the columns shifted?", file=path.name, column=column, bad=wrong,
+                                    all=len(values)))
 
 
 def unpack(path: Path, into: Path) -> Path:
@@ -101,21 +109,23 @@ def unpack(path: Path, into: Path) -> Path:
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
-        raise ImportRefused(f"{path.name} is not a ZIP file") from error
+        raise ImportRefused(say("%(file)s is not a ZIP file", file=path.name)) from error
     with archive:
         entries = archive.infolist()
         if len(entries) > MOST_FILES or sum(e.file_size for e in entries) > LARGEST_ARCHIVE:
-            raise ImportRefused(f"{path.name} unpacks to too many files or too many bytes")
+            raise ImportRefused(say("%(file)s unpacks to too many files or too many bytes", file=path.name))
         for entry in entries:
             parts = PurePosixPath(entry.filename.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or ":" in entry.filename:
-                raise ImportRefused(f"{path.name} holds a path outside itself: {entry.filename[:80]}")
+                raise ImportRefused(say("%(file)s holds a path outside itself: %(path)s", file=path.name,
+                                        path=entry.filename[:80]))
             if stat.S_ISLNK(entry.external_attr >> 16):
-                raise ImportRefused(f"{path.name} holds a link: {entry.filename[:80]}")
+                raise ImportRefused(say("%(file)s holds a link: %(path)s", file=path.name, path=entry.filename[:80]))
         try:
             archive.extractall(into)
         except (zipfile.BadZipFile, RuntimeError, OSError) as error:
-            raise ImportRefused(f"{path.name} can't be unpacked: {error}") from error
+            raise ImportRefused(say("%(file)s can't be unpacked: %(problem)s", file=path.name,
+                                    problem=str(error))) from error
     inner = [p for p in into.iterdir() if not p.name.startswith((".", "__MACOSX"))]
     return inner[0] if len(inner) == 1 and inner[0].is_dir() else into
 
@@ -124,20 +134,23 @@ def _lines(path: Path) -> Iterator[str]:
     """Lines, none of which may be longer than a few fields: a gigabyte without a line break is never read whole."""
     csv.field_size_limit(LARGEST_FIELD)
     if path.stat().st_size > LARGEST_FILE:
-        raise ImportRefused(f"{path.name} is larger than {LARGEST_FILE // 1024 ** 2} MiB: split it")
+        raise ImportRefused(say("%(file)s is larger than %(number)s MiB: split it", file=path.name,
+                                number=LARGEST_FILE // 1024 ** 2))
     limit = 4 * LARGEST_FIELD
     with path.open("rb") as file:
         first, offset = True, 0
         while line := file.readline(limit):
             if len(line) >= limit:
-                raise ImportRefused(f"{path.name} has a line of more than {limit // 1024 ** 2} MiB")
+                raise ImportRefused(say("%(file)s has a line of more than %(number)s MiB", file=path.name,
+                                        number=limit // 1024 ** 2))
             try:
                 text = line.decode("utf-8-sig" if first else "utf-8")
             except UnicodeDecodeError as error:
-                raise ImportRefused(f"{path.name} is not UTF-8 (byte {offset + error.start}): save it as UTF-8") \
+                raise ImportRefused(say("%(file)s is not UTF-8 (byte %(byte)s): save it as UTF-8 and try again",
+                                        file=path.name, byte=offset + error.start)) \
                     from error
             if "\x00" in text and first:
-                raise ImportRefused(f"{path.name} is not text in UTF-8: save it as UTF-8")
+                raise ImportRefused(say("%(file)s is not text in UTF-8: save it as UTF-8", file=path.name))
             yield text.replace("\x00", "\x01")
             first, offset = False, offset + len(line)
 
@@ -161,7 +174,8 @@ def _check_strings(value: Any, name: str) -> None:
         for part in parts.values() if isinstance(parts, dict) else parts:
             if isinstance(part, str):
                 if len(part) > LARGEST_FIELD:
-                    raise ImportRefused(f"{name} has a text of more than {LARGEST_FIELD // 1024 ** 2} MiB in one field")
+                    raise ImportRefused(say("%(file)s has a text of more than %(number)s MiB in one field", file=name,
+                                            number=LARGEST_FIELD // 1024 ** 2))
             elif isinstance(part, (dict, list)):
                 stack.append(part)
 

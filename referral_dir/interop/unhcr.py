@@ -13,6 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from referral_dir.domain.saying import say
 from referral_dir.interop.reading import read_json
 from referral_dir.interop.records import SourceRecord
 from referral_dir.interop.report import ImportRefused, ImportReport
@@ -33,7 +34,8 @@ def read_records(path: Path, report: ImportReport, now: datetime) -> list[Source
     if isinstance(features, dict) and features.get("type") == "FeatureCollection":
         features = features.get("features")
     if not isinstance(features, list) or not features or not all(_is_feature(f) for f in features):
-        raise ImportRefused(f"{path.name} is not a list of GeoJSON features with partnerName and activityName")
+        raise ImportRefused(say(
+            "%(file)s is not a list of GeoJSON features with partnerName and activityName", file=path.name))
     dated = _FILE_DATE.search(path.name)
     as_of = date(int(dated[1]), int(dated[2]), int(dated[3])) if dated else now.date()
     repeats = Counter(str(f.get("id")) for f in features)
@@ -59,7 +61,7 @@ def _key(feature: dict[str, Any], repeats: Counter[str], seen: dict[str, str], w
     ident = str(feature.get("id") or "")
     content = hashlib.sha256(json.dumps(feature, sort_keys=True).encode()).hexdigest()
     if content in seen.values():
-        report.refused_row("service", where, "id", ident, "the same feature stands in the file already")
+        report.refused_row("service", where, "id", ident, say("the same feature stands in the file already"))
         return None
     if repeats[ident] == 1 and ident:
         seen[ident] = content
@@ -135,7 +137,7 @@ def _place(key: str, feature: dict[str, Any], where: tuple[str, int], report: Im
     if len(point) >= 2 and all(isinstance(x, (int, float)) for x in point[:2]):
         values |= {"longitude": float(point[0]), "latitude": float(point[1])}
     else:
-        report.refused(where, "coordinates", point, "not a point")
+        report.refused(where, "coordinates", point, say("not a point"))
     return [SourceRecord("location", f"{key} place", values, where),
             SourceRecord("service_at_location", f"{key} at", {"service_id": key, "location_id": f"{key} place"}, where)]
 
@@ -158,7 +160,7 @@ def _times(labels: Iterable[str], where: tuple[str, int], report: ImportReport) 
         match = re.search(r"\d{1,2}(?::\d{2})?\s*(?:[ap]m)?", label, re.IGNORECASE)
         text = clock(match.group(0)) if match else None
         if text is None or text == "00:00":
-            report.refused(where, "hours", label, "can't be read as a time")
+            report.refused(where, "hours", label, say("can't be read as a time"))
         else:
             found.append(text)
     return found
@@ -168,5 +170,5 @@ def _date(text: Any, where: tuple[str, int], report: ImportReport) -> date | Non
     try:
         return date.fromisoformat(str(text)) if text else None
     except ValueError:
-        report.refused(where, "endDate", text, "not a date")
+        report.refused(where, "endDate", text, say("not a date"))
         return None

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
@@ -11,6 +12,7 @@ import phonenumbers
 
 from referral_dir import geo
 from referral_dir.desk.languages import UnknownLanguage, language_code
+from referral_dir.domain.saying import Said, say
 from referral_dir.interop.records import identify
 from referral_dir.interop.report import ImportReport
 from referral_dir.store import import_queries
@@ -21,6 +23,12 @@ _EXTENSION: Final = re.compile(r"\s*(?:x|ext\.?|extension|opt\.?|xopt)\s*\.?\s*(
 _CLOCK: Final = re.compile(r"\s*(\d{1,2})(?::?(\d{2}))?(?::\d{2})?\s*([ap])?\.?m?\.?\s*", re.IGNORECASE)
 _LATER: Final = re.compile(r"interpret|language line|upon request|other languages|translat|by appointment|available",
                            re.IGNORECASE)
+
+
+NOT_A: Final[Mapping[type, Said]] = {
+    date: say("not a date"), datetime: say("not a moment"), int: say("not a whole number"), float: say("not a number"),
+    UUID: say("not an id")}
+NOT_ITS_KIND: Final = say("not of the kind that belongs here")
 
 
 @cache
@@ -58,7 +66,7 @@ def coerce(table: str, column: str, value: Any, where: Where, report: ImportRepo
             raise ValueError
         return float(value) if kind is float else value
     except (ValueError, TypeError, OverflowError):
-        report.refused(where, column, value, f"not a {kind.__name__}")
+        report.refused(where, column, value, NOT_A.get(kind, NOT_ITS_KIND))
         return None
 
 
@@ -98,7 +106,8 @@ def languages(text: str, where: Where, report: ImportReport) -> list[tuple[str |
         except UnknownLanguage:
             if _LATER.search(part):
                 return []
-            report.refused(where, "language", text, "names no language that is known: the name is kept, without a code")
+            report.refused(where, "language", text,
+                           say("names no language that is known: the name is kept, without a code"))
             return [(None, cleaned[:200], None)]
     if "creole" in bare.casefold():
         report.repaired(where, "language", text, "read as Haitian Creole (ht)")
@@ -124,10 +133,10 @@ def url(text: str, column: str, where: Where, report: ImportReport) -> str | Non
     if not written or re.match(r"https?://", written, re.IGNORECASE):
         return written or None
     if re.match(r"[\w.+-]+@|[a-z][a-z0-9+.-]*:", written, re.IGNORECASE) and not re.match(r"[\w.-]+:\d+", written):
-        report.refused(where, column, text, "not a web address")
+        report.refused(where, column, text, say("not a web address"))
         return None
     if "." not in written or " " in written:
-        report.refused(where, column, text, "not a web address")
+        report.refused(where, column, text, say("not a web address"))
         return None
     report.repaired(where, column, text, "http:// added")
     return "http://" + written

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from referral_dir.domain.saying import say
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.interop.records import PARENTS, TABLES, SourceRecord, identify
 from referral_dir.interop.report import ImportReport
@@ -131,7 +132,7 @@ class Writer:
                 if not parent or row_id in rows:
                     if not parent:
                         self.report.refused_row(table, record.where, "id", record.foreign_id,
-                                                "this id stands for another row already")
+                                                say("this id stands for another row already"))
                     continue
                 self.report.repaired(record.where, "id", record.foreign_id, "shared with another record: copied")
             row["id"] = row_id
@@ -144,11 +145,13 @@ class Writer:
         extra = dict(record.extra)
         needed = REQUIRED_VALUES.get(table)
         if needed and not row.get(needed):
-            self.report.refused_row(table, record.where, needed, "", f"a {table} needs a {needed}")
+            self.report.refused_row(table, record.where, needed, "",
+                                    say("a row of “%(table)s” needs its “%(column)s”", table=table, column=needed))
             return None
         for column, entity in LINKS.get(table, {}).items():
             if not row.get(column):
-                self.report.refused_row(table, record.where, column, "", f"a {table} needs a {column}")
+                self.report.refused_row(table, record.where, column, "", say(
+                    "a row of “%(table)s” needs its “%(column)s”", table=table, column=column))
                 return None
             row[column] = identify(self.source, str(row.get(entity) or ""), str(row.get(column) or ""))
         for column, parent_table in PARENTS.items():
@@ -172,13 +175,15 @@ class Writer:
                     row[column] = identify(self.source, "organization", f"of service {record.foreign_id}")
                     self.report.repaired(record.where, column, "", "no organization: a placeholder stands for it")
                     continue
-                self.report.refused_row(table, record.where, column, given or "", f"a {table} needs its {parent_table}")
+                self.report.refused_row(table, record.where, column, given or "", say(
+                    "a row of “%(table)s” needs its “%(column)s”", table=table, column=parent_table))
                 return None
         if self.confidential and self._shows_hidden_place(table, row, record):
             return None
         for column, longest in import_queries.longest(table).items():
             if isinstance(row.get(column), str) and len(row[column]) > longest:
-                self.report.refused(record.where, column, row[column], f"longer than {longest} characters")
+                self.report.refused(record.where, column, row[column],
+                                    say("longer than %(number)s characters", number=longest))
                 row[column] = None
         row["extra"] = extra or None
         return self._whole(table, row, record)
@@ -192,17 +197,20 @@ class Writer:
         lacking = import_queries.required(table) - whole.keys() - FILLED_IN
         if lacking:
             column = min(lacking)
-            self.report.refused_row(table, record.where, column, row.get(column) or "", f"a {table} needs its {column}")
+            self.report.refused_row(table, record.where, column, row.get(column) or "", say(
+                "a row of “%(table)s” needs its “%(column)s”", table=table, column=column))
             return None
         if table == "service_capacity" and whole["available"] < 0:
-            self.report.refused_row(table, record.where, "available", whole["available"], "a number below zero")
+            self.report.refused_row(table, record.where, "available", whole["available"],
+                                    say("a number below zero"))
             return None
         return whole
 
     def _shows_hidden_place(self, table: str, row: dict[str, Any], record: SourceRecord) -> bool:
         """A confidential service's place never comes back in the clear with a newer file."""
         if table == "service_at_location" and row.get("service_id") in self.confidential:
-            self.report.refused_row(table, record.where, "location_id", "", "confidential here: its place stays sealed")
+            self.report.refused_row(table, record.where, "location_id", "",
+                                    say("confidential here: its place stays sealed"))
             return True
         return False
 

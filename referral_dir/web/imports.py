@@ -32,6 +32,7 @@ STEPS = {"reading": say("The file is being read"), "placing": say("Places are be
 TABLES = {"service": say("Services"), "organization": say("Organizations"), "location": say("Places"),
           "address": say("Addresses"), "phone": say("Phone numbers"), "schedule": say("Opening hours"),
           "language": say("Languages"), "service_capacity": say("Free places"), "contact": say("Contacts")}
+ISSUES_SHOWN = 50
 LARGEST_MB = jobs.LARGEST // 1024**2
 
 
@@ -88,7 +89,8 @@ def one(job_id: UUID) -> ResponseReturnValue:
     jobs.sweep(edge().store, edge().settings.instance, now())
     with reading(edge().store) as session:
         job = jobs.one(session, actor(), job_id)
-        return render_template("administration/import.html", job=job, states=STATES, steps=STEPS, words=TABLES)
+        return render_template("administration/import.html", job=job, states=STATES, steps=STEPS, words=TABLES,
+                               problem=jobs.problem_of(job), refused=jobs.refused(job)[:ISSUES_SHOWN])
 
 
 @blueprint.get("/<uuid:job_id>/state")
@@ -105,8 +107,8 @@ def state(job_id: UUID) -> ResponseReturnValue:
 def report(job_id: UUID) -> ResponseReturnValue:
     """The whole report as a file."""
     with reading(edge().store) as session:
-        found = jobs.one(session, actor(), job_id).report
-    answer: Response = jsonify(found or {})
+        found = jobs.report_of(jobs.one(session, actor(), job_id))
+    answer: Response = jsonify(found)
     answer.headers["Content-Disposition"] = "attachment; filename=import-report.json"
     return answer
 

@@ -75,6 +75,9 @@ def test_a_caseworker_checks_corrects_edits_many_and_joins_doubles(chromium: Any
     person.picture("double")
     page.click("button:text-is('Make them one')")
     person.see("The two are one now")
+    person.picture("merged")
+    page.click("button:has-text('Make them two again')")
+    person.see("They are two again")
 
     page.goto(address + "/caseworker/bulk")
     person.picture("bulk")

@@ -1,10 +1,11 @@
 """What is said is English text, and can be said again in another language."""
 
+import json
 import pickle
 from datetime import UTC, datetime
 
 from referral_dir.desk.translating import in_language
-from referral_dir.domain.saying import say, say_language, say_list, say_many, say_need, say_week_time
+from referral_dir.domain.saying import packed, say, say_language, say_list, say_many, say_need, say_week_time, unpacked
 
 
 def test_what_is_said_is_english_text_for_whoever_asks_for_nothing_else() -> None:
@@ -27,3 +28,12 @@ def test_a_language_without_a_catalogue_leaves_the_english() -> None:
     assert in_language(nobody, "fr") == nobody
     assert in_language("as it is", "fr") == "as it is"
     assert in_language(7, "fr") == 7
+
+
+def test_what_is_kept_as_json_is_said_in_any_language_later() -> None:
+    said = say("Meets %(needs)s", needs=say_list([say_need("shelter", "Shelter"), say_language("ar", "Arabic")]))
+    beds = say_many("%(number)s place", "%(number)s places", 3)
+    for text in (said, beds, "as it is"):
+        kept = unpacked(json.loads(json.dumps(packed(text))))
+        assert kept == text
+        assert in_language(kept, "fr") == in_language(text, "fr")

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 import config
 from referral_dir.cli import deliver_once
 from referral_dir.desk import listings
+from referral_dir.desk.translating import in_language
 from referral_dir.domain.errors import Forbidden, Invalid, NotFound, WrongState
 from referral_dir.interop import jobs
 from referral_dir.store.db import Store, reading, transaction
@@ -138,6 +139,19 @@ def test_an_import_that_was_given_up_while_it_ran_undoes_itself(
     assert written(store) == []
 
 
+def test_why_a_value_was_refused_is_said_in_the_readers_language_and_in_english_in_the_file(
+        store: Store, cast: people.Cast, tmp_path: Path) -> None:
+    service = {**GOOD["services"][0], "languages": [{"id": "l1", "code": "zz-qwerty", "name": "Qwertyish"}]}
+    job_id = send(store, cast, tmp_path, {**GOOD, "services": [service]})
+    jobs.run(store, tmp_path, job_id)
+    tried = job(store, job_id)
+    [issue] = [found for found in jobs.refused(tried) if found["column"] == "code"]
+    assert issue["reason"] == "no language that is known"
+    assert in_language(issue["reason"], "es") == "ninguna lengua conocida"
+    [told] = [found for found in jobs.report_of(tried)["issues"] if found["column"] == "code"]
+    assert (told["reason"], "said" in told) == ("no language that is known", False)
+
+
 def test_a_file_that_is_not_what_it_says_leaves_the_directory_as_it_was(
         store: Store, cast: people.Cast, tmp_path: Path) -> None:
     job_id = send(store, cast, tmp_path, "{ not json", name="broken list.json")
@@ -145,6 +159,7 @@ def test_a_file_that_is_not_what_it_says_leaves_the_directory_as_it_was(
     ended = job(store, job_id)
     assert ended.state == "failed"
     assert "broken list" in (ended.problem or "")
+    assert in_language(jobs.problem_of(ended), "es").startswith("broken list no es JSON")
     assert str(job_id) not in (ended.problem or ""), "it is named as its sender knows it"
     assert list(jobs.folder_of(tmp_path).iterdir()) == []
 

@@ -17,6 +17,7 @@ from referral_dir.interop import jobs
 from referral_dir.store.db import reading, transaction
 from referral_dir.store.directory import Organization, Service
 from referral_dir.store.people import LoginSession, Person
+from referral_dir.web.installation import MEANINGS
 from tests import canaries as c
 from tests import cast as people
 from tests.web.conftest import Browser, World
@@ -124,6 +125,7 @@ def test_settings_show_what_is_set_and_never_a_secret(world: World, adam: Browse
     for secret in (settings.secret_key, settings.master_keys, settings.audit_key):
         assert secret not in page
     assert "made by the demo" in page
+    assert {name: str(text) for name, text in MEANINGS.items()} == {name: text for name, _, text in config.VARIABLES}
 
 
 def test_the_password_in_a_databases_address_is_not_shown() -> None:
