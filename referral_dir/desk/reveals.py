@@ -14,9 +14,17 @@ from referral_dir.domain.errors import ConsentMissing, Invalid, NotFound, WrongS
 from referral_dir.domain.handoff import UNDER_WAY
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import HandoffState, Role
-from referral_dir.store import case_queries, hiding, listing_queries, records, reveal_queries, secret_queries
+from referral_dir.store import (
+    audit_queries,
+    case_queries,
+    hiding,
+    listing_queries,
+    records,
+    reveal_queries,
+    secret_queries,
+)
 from referral_dir.store.cases import AddressReveal, Handoff
-from referral_dir.store.directory import Service
+from referral_dir.store.directory import Organization, Service
 from referral_dir.store.people import Person
 
 if TYPE_CHECKING:
@@ -44,13 +52,17 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A handoff for which the provider may show an address: to whom, and what was shown before."""
+    """A handoff for which the provider may show an address: to whom, and what was shown before.
+
+    `changed` is which other organization wrote the address last, and when.
+    """
 
     handoff: Handoff
     service: Service
     written_down: bool
     officers: Sequence[Person]
     reveals: Sequence[tuple[AddressReveal, str]]
+    changed: tuple[str, datetime] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,16 @@ def offer(session: "Session", actor: Actor, handoff_id: UUID) -> Offer:
     handoff, service = _received(session, actor, handoff_id)
     return Offer(handoff, service, secret_queries.open_place(session, service.id)[0] is not None,
                  reveal_queries.officers_of(session, handoff.requester_organization_id),
-                 reveal_queries.reveals_of(session, handoff.id))
+                 reveal_queries.reveals_of(session, handoff.id), _changed_elsewhere(session, actor, service.id))
+
+
+def _changed_elsewhere(session: "Session", actor: Actor, service_id: UUID) -> tuple[str, datetime] | None:
+    """Whoever keeps the record may have written an address down that is not the house: its provider is told who did."""
+    act = audit_queries.last_act(session, f"service:{service_id}", "address:keep")
+    if act is None or act.organization_id in (None, actor.organization_id):
+        return None
+    home = session.get(Organization, act.organization_id)
+    return home.name if home else "", act.at
 
 
 def reveal(session: "Session", actor: Actor, handoff_id: UUID, person_id: UUID | None, hours: int | None,

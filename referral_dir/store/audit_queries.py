@@ -135,6 +135,13 @@ def acts_on(session: Session, subject: str, action: str, since: datetime) -> Seq
         AuditEntry.at >= since).order_by(AuditEntry.sequence.desc())).all()
 
 
+def last_act(session: Session, subject: str, action: str) -> AuditEntry | None:
+    """When this was last done to the subject, and by whom."""
+    return session.scalar(select(AuditEntry).where(
+        AuditEntry.subject == subject, AuditEntry.action == action, AuditEntry.outcome == "done")
+        .order_by(AuditEntry.sequence.desc()).limit(1))
+
+
 def audit_rows(session: Session) -> Iterator[dict[str, Any]]:
     """Every entry, oldest first, column by column as it was hashed."""
     columns = AuditEntry.__table__.columns

@@ -38,8 +38,8 @@ def board_page() -> ResponseReturnValue:
 @action("listing:read")
 def services() -> ResponseReturnValue:
     """The services that my organization keeps."""
-    page = max(1, request.args.get("page", 1, type=int))
-    wanted = Wanted(words=request.args.get("words", ""), status=request.args.get("status", ""),
+    page = forms.asked_page(request.args)
+    wanted = Wanted(words=forms.asked_words(request.args), status=request.args.get("status", ""),
                              due="due" in request.args)
     with reading(edge().store, actor()) as session:
         rows, total = listings.my_services(session, actor(), now(), wanted, page=page)
@@ -54,7 +54,7 @@ def services() -> ResponseReturnValue:
 @action("listing:read")
 def suggestions() -> ResponseReturnValue:
     """What others say is wrong, and services whose needs nobody has confirmed yet."""
-    page = max(1, request.args.get("page", 1, type=int))
+    page = forms.asked_page(request.args)
     with reading(edge().store, actor()) as session:
         sent = corrections.waiting(session, actor())
         rows, total = listings.my_services(session, actor(), now(), Wanted(suggested_only=True), page=page)

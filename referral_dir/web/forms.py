@@ -19,6 +19,7 @@ from referral_dir.domain.vocabulary import AgeBand, Gender, Priority
 from referral_dir.store.cases import Case, Consent
 
 Form = MultiDict[str, str]
+MOST_WORDS, LAST_PAGE = 200, 100_000
 # What may be chosen of a person and of a case.
 CHOICES = {"ages": list(AgeBand), "genders": list(Gender), "priorities": list(Priority)}
 # All fields of the find form.
@@ -156,8 +157,18 @@ def shown(form: Form) -> int:
 
 
 def texts(form: Form, fields: Sequence[str]) -> Mapping[str, str]:
-    """These fields as they were typed."""
-    return {field: form.get(field, "") for field in fields}
+    """These fields as they were typed, without what nobody types and no database holds."""
+    return {field: form.get(field, "").replace("\0", "") for field in fields}
+
+
+def asked_words(form: Form) -> str:
+    """The words that a list is searched for."""
+    return texts(form, ("words",))["words"][:MOST_WORDS]
+
+
+def asked_page(form: Form) -> int:
+    """The page of a list that is asked for."""
+    return min(max(1, form.get("page", 1, type=int)), LAST_PAGE)
 
 
 def carried(form: Form, fields: Sequence[str]) -> list[tuple[str, str]]:

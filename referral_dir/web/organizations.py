@@ -11,8 +11,8 @@ from referral_dir.desk import organizations
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.db import reading
+from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
-from referral_dir.web.forms import texts
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ FIELDS = tuple(organizations.LONGEST)
 @action("organization:read")
 def everyone() -> ResponseReturnValue:
     """Those that have people here; by words, or all."""
-    words, page = request.args.get("words", ""), request.args.get("page", 1, int)
+    words, page = forms.asked_words(request.args), forms.asked_page(request.args)
     with reading(edge().store) as session:
         rows, total = organizations.listing(session, actor(), words, all_of_them="all" in request.args, page=page)
         return render_template("administration/organizations.html", rows=rows, total=total, words=words, page=page,
@@ -46,7 +46,7 @@ def add() -> ResponseReturnValue:
     """Add one."""
     try:
         with writing() as session:
-            row = organizations.add(session, actor(), dict(texts(request.form, FIELDS)), now())
+            row = organizations.add(session, actor(), dict(forms.texts(request.form, FIELDS)), now())
     except Invalid as error:
         return render_template("administration/new_organization.html", form=request.form, errors=error.errors), 422
     flash(_("Added. Now invite its people."))
@@ -66,7 +66,7 @@ def change(organization_id: UUID) -> ResponseReturnValue:
     """Correct its name and how it is reached."""
     try:
         with writing() as session:
-            organizations.change(session, actor(), organization_id, dict(texts(request.form, FIELDS)), now())
+            organizations.change(session, actor(), organization_id, dict(forms.texts(request.form, FIELDS)), now())
     except Invalid as error:
         return _one(organization_id, error.errors, 422)
     flash(_("Saved."))
@@ -122,7 +122,7 @@ def _service() -> UUID:
 
 
 def _one(organization_id: UUID, errors: dict[str, str], code: int) -> ResponseReturnValue:
-    words = request.form.get("words", "")
+    words = forms.asked_words(request.form)
     with reading(edge().store) as session:
         whole = organizations.one(session, actor(), organization_id, words)
         form = request.form if "name" in request.form else {f: getattr(whole.organization, f) for f in FIELDS}

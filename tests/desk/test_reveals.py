@@ -166,6 +166,19 @@ def test_keeper_and_provider_write_it_down_and_strangers_cannot_even_ask(store: 
         assert secret_queries.open_place(session, cast.shelter) == (None, None)
 
 
+def test_a_provider_is_told_when_somebody_else_wrote_the_address_down(store: Store) -> None:
+    cast, _, handoff = written_down(store)
+    with transaction(store) as session:
+        assert reveals.offer(session, cast.petra, handoff).changed is None
+        reveals.keep_address(session, cast.clara, cast.shelter, {"address_1": "1 Other Street"}, NOW)
+    with transaction(store) as session:
+        assert reveals.offer(session, cast.petra, handoff).changed == ("Network (invented)", NOW)
+    with transaction(store) as session:
+        reveals.keep_address(session, cast.petra, cast.shelter, ADDRESS, NOW)
+    with transaction(store) as session:
+        assert reveals.offer(session, cast.petra, handoff).changed is None
+
+
 def test_a_keeper_who_looks_at_very_many_addresses_is_refused_and_shown_to_an_overseer(store: Store) -> None:
     cast = people.build(store)
     with transaction(store) as session:

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import config
+from referral_dir import create_app
 from referral_dir.domain.access import Actor
-from tests.web.conftest import Browser, World
+from referral_dir.store.db import Store
+from tests import cast as people
+from tests.web.conftest import Browser, World, token
 
 ASKED = {"needs": "shelter.emergency", "near": "Miami, Florida", "languages": "ht"}
 
@@ -58,3 +62,21 @@ def test_the_directory_still_matches_when_the_indexes_are_damaged(
         Path(folder).write_text("not a folder")
     assert "Harbour Shelter" in browser.post("/officer/find", **ASKED).text
     assert "1 found" in browser.post("/officer/search", text="harbour").text
+
+
+def test_no_list_breaks_by_a_sign_that_nobody_types_or_a_page_that_no_list_has(
+        postgres_store: Store, settings: config.Settings, password_hash: str) -> None:
+    cast = people.build(postgres_store, password_hash=password_hash)
+    app = create_app(settings, postgres_store)
+    organization = f"/administration/organizations/{cast.petra.organization_id}"
+    for who, paths in (("clara", ("/caseworker/services", "/caseworker/suggestions")),
+                       ("adam", ("/administration/organizations", organization))):
+        browser = Browser(app.test_client())
+        browser.token = token(browser.get("/sign-in").text)
+        browser.post("/sign-in", email=f"{who}@test.example", password=people.PASSWORD)
+        browser.token = token(browser.get("/account").text)
+        for path in paths:
+            for question in ("words=a%00b", f"page={'9' * 400}", "page=-5"):
+                assert browser.get(f"{path}?{question}").status_code == 200, (path, question)
+    assert browser.post(f"{organization}/search", words="a\0b").status_code == 200
+    assert browser.post(organization, name="Har\0bour (invented)").status_code == 302
