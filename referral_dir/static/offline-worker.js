@@ -11,8 +11,13 @@ async function withoutSignal(request) {
     await caches.delete(COPY);
     return new Response("<!doctype html><title> </title>", { headers: { "Content-Type": "text/html", "Cache-Control": "no-store" } });
   }
-  const copy = await caches.open(COPY);
-  return await copy.match(request.mode === "navigate" ? SHELL : request.url) || Response.error();
+  const copy = await caches.open(COPY), answer = await copy.match(request.mode === "navigate" ? SHELL : request.url);
+  if (answer && path === "/offline/copy") {
+    // A service may have become hidden meanwhile: what is too old to know is not kept.
+    const { made, days } = await answer.clone().json();
+    if (Date.now() / 1000 > made + days * 86400) { await caches.delete(COPY); return Response.error(); }
+  }
+  return answer || Response.error();
 }
 
 self.addEventListener("fetch", event => {

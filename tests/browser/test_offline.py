@@ -158,6 +158,23 @@ def test_a_copy_goes_in_one_tap_and_with_the_exit(chromium: Any, address: str) -
     officer.context.close()
 
 
+def test_a_copy_that_is_too_old_to_know_what_has_become_hidden_is_not_kept(
+        chromium: Any, address: str) -> None:  # noqa: F811
+    officer = Person(chromium, address, script=True).sign_in("officer@demo.example")
+    page = officer.page
+    keep_a_copy(officer, address)
+    page.evaluate("""async () => {
+        const cache = await caches.open("offline-copy"), copy = await (await cache.match("/offline/copy")).json();
+        copy.made -= (copy.days + 1) * 86400;
+        await cache.put("/offline/copy", new Response(JSON.stringify(copy)));
+    }""")
+    officer.context.set_offline(True)
+    page.goto(f"{address}/officer/")
+    page.wait_for_selector("text=There is no copy on this device")
+    assert kept(page)["files"] == {}
+    officer.context.close()
+
+
 def test_without_script_the_page_says_what_to_do_instead(chromium: Any, address: str) -> None:  # noqa: F811
     officer = Person(chromium, address, script=False).sign_in("officer@demo.example")
     officer.page.goto(f"{address}/offline/")
