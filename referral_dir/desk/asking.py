@@ -77,11 +77,12 @@ def check(session: "Session", indexes: Indexes, actor: Actor, case_id: UUID, ser
     open_now = [h for h in file.handoffs if h.ended is None]
     names = case_queries.handoff_names(session, open_now)
     sent = [h for h in open_now if h.state != HandoffState.DRAFT]
+    asked = set(handoffs.asked_of(session, file.case, service_id))
     return Check(
         file, view, cases.summary(file.case), {field: file.identifying.get(field, "") for field in agreed},
         standing, vital, ANSWER_WITHIN[Priority(file.case.priority)],
         interpreters.interpreter_for(session, indexes, cases.need_of(session, file.case), service_id, now),
-        [names.services[h.service_id] for h in sent if h.service_id != service_id],
+        [names.services[h.service_id] for h in sent if h.service_id != service_id and set(h.needs) & asked],
         next((h for h in sent if h.service_id == service_id), None))
 
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from referral_dir.desk import audit, budgets, ending
+from referral_dir.domain import members as group
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.errors import Invalid, NotFound, PurposeNeeded, WrongState
+from referral_dir.domain.members import Member
 from referral_dir.domain.need import Area, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.reference import new_reference
 from referral_dir.domain.saying import say
-from referral_dir.domain.vocabulary import AgeBand, Gender, Party, Place, Priority, Purpose, Reason
+from referral_dir.domain.vocabulary import AgeBand, Gender, HandoffState, Party, Place, Priority, Purpose, Reason
 from referral_dir.store import audit_queries, case_queries, crypto, exclusion_queries
 from referral_dir.store.cases import Case, CaseField, CaseKey, Consent, Disclosure, Handoff
 
@@ -42,6 +44,8 @@ class NewCase:
     age_band: str | None = None
     gender: str | None = None
     household: int = 1
+    # Of a group, where it is known who they are: as many as `household`.
+    members: Sequence[Member] = ()
     accessibility: Sequence[str] = ()
     excluded_organizations: Sequence[UUID] = ()
     excluded_areas: Sequence[Area] = ()
@@ -63,19 +67,22 @@ class CaseFile:
     erased: bool
 
 
-def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime, *, batch_id: UUID | None = None) -> Case:
+def open_case(session: "Session", actor: Actor, new: NewCase, now: datetime, *, batch_id: UUID | None = None,
+              batch_line: int | None = None) -> Case:
     """Make a case with a key of its own. Raises Invalid with every field that is wrong.
 
-    `batch_id` is shared by cases that are opened together.
+    `batch_id` is shared by cases that are opened together, each from a line of one list.
     """
     require(actor, "case:create")
     _check(new)
     case_id, key = uuid4(), crypto.new_key()
     case = Case(
         id=case_id, reference=new_reference(), organization_id=actor.organization_id, created_by_id=actor.person_id,
-        created=now, batch_id=batch_id, priority=new.priority, needs=list(dict.fromkeys(new.needs)),
+        created=now, batch_id=batch_id, batch_line=batch_line, priority=new.priority,
+        needs=list(dict.fromkeys(new.needs)),
         languages=list(dict.fromkeys(new.languages)), age_band=new.age_band or None, gender=new.gender or None,
-        household=new.household, accessibility=list(new.accessibility), place_name=new.place.name,
+        household=new.household, members=group.kept(new.members), accessibility=list(new.accessibility),
+        place_name=new.place.name,
         place_country=new.place.country, place_latitude=new.place.latitude, place_longitude=new.place.longitude,
         excluded_organizations=[str(i) for i in new.excluded_organizations],
         excluded_communities=[code.casefold() for code in new.excluded_communities],
@@ -180,6 +187,7 @@ def change_case(session: "Session", actor: Actor, case_id: UUID, new: NewCase, n
     case.needs, case.languages = list(dict.fromkeys(new.needs)), list(dict.fromkeys(new.languages))
     case.priority, case.age_band, case.gender = new.priority, new.age_band or None, new.gender or None
     case.household, case.accessibility = new.household, list(new.accessibility)
+    case.members = group.kept(new.members)
     case.place_name, case.place_country = new.place.name, new.place.country
     case.place_latitude, case.place_longitude = new.place.latitude, new.place.longitude
     audit.record(session, actor, "case:change", now, subject=f"case:{case.id}", purpose="referral",
@@ -244,22 +252,40 @@ def open_meeting_point(session: "Session", case: Case, handoff: Handoff) -> str:
         return opened.decode()
 
 
-def need_of(session: "Session", case: Case, *, radius_km: float = 50.0) -> Need:
-    """What to match for this case: also who has said no to it, and who has a conflict of interest."""
+def need_of(session: "Session", case: Case, *, radius_km: float = 50.0, only: Sequence[str] = ()) -> Need:
+    """What to match for this case: also who has said no to it, and who has a conflict of interest. `only`: for these of
+    its needs, as others are met elsewhere."""
     answers = case_queries.declined_of_case(session, case.id)
     conflicts = {organization_id for _, organization_id, declined in answers
                  if declined.reason is Reason.CONFLICT_OF_INTEREST}
     conflicts |= exclusion_queries.excluded_organizations(session, case.id)
     return Need(
-        needs={code: expand(code) for code in case.needs},
+        needs={code: expand(code) for code in only or case.needs},
         place=Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude),
         languages=tuple(case.languages), radius_km=radius_km,
-        ages=AGES[case.age_band] if case.age_band else None, gender=case.gender, household=case.household,
+        ages=group.ages(group.read(case.members)) or (AGES[case.age_band] if case.age_band else None),
+        gender=case.gender, household=case.household,
         accessibility=tuple(case.accessibility),
         excluded_organizations=frozenset(UUID(i) for i in case.excluded_organizations) | conflicts,
         excluded_communities=frozenset(case.excluded_communities),
         declined={service_id: declined for service_id, _, declined in answers},
         excluded_areas=tuple(Area(**area) for area in case.excluded_areas))
+
+
+def child_along(case: Case) -> bool:
+    """Whether the case says that a child is among those who stay together."""
+    return group.with_child(group.read(case.members))
+
+
+def rest(case: Case, handoffs: Sequence[Handoff]) -> list[str]:
+    """The needs of the case that no service was chosen or asked for, or met."""
+    seen = {code for h in handoffs if h.ended is None or h.state == HandoffState.COMPLETED for code in h.needs}
+    return [code for code in case.needs if code not in seen]
+
+
+def rest_of(session: "Session", case: Case) -> list[str]:
+    """The same, from what was asked so far."""
+    return rest(case, case_queries.handoffs_of_case(session, case.id))
 
 
 def _open(case: Case) -> Case:
@@ -285,6 +311,9 @@ def _check(new: NewCase) -> None:
         errors["gender"] = say("choose from the list")
     if not 1 <= new.household <= 50:
         errors["household"] = say("from 1 to 50 people")
+    elif new.members and len(new.members) != new.household:
+        errors["members"] = say("these are %(members)s people, and above it says %(household)s",
+                                members=len(new.members), household=new.household)
     if len(json.dumps(list(new.accessibility))) > 500 or len(new.safe_contact) > MAXIMUM_FIELD:
         errors["safe_contact"] = say("at most %(number)s characters", number=MAXIMUM_FIELD)
     if errors:
@@ -295,4 +324,5 @@ def summary(case: Case) -> dict[str, Any]:
     """What may be known of a case before acceptance: nothing that identifies."""
     return {"needs": case.needs, "languages": case.languages, "age_band": case.age_band, "gender": case.gender,
             "household": case.household, "accessibility": case.accessibility, "place": case.place_name,
+            "members": group.in_words(group.banded(group.read(case.members), AGES.values())),
             "priority": case.priority}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from referral_dir.desk import audit, ending, notify
+from referral_dir.desk.cases import child_along
 from referral_dir.domain import consent as rules
 from referral_dir.domain import consent_record as record
 from referral_dir.domain import receipt
@@ -52,11 +53,11 @@ def explain(session: "Session", actor: Actor, consent_id: UUID, said: Explanatio
     """The notice was put to the person, and to who decides with them; the exact text is kept by its hash."""
     row = _own(session, actor, consent_id)
     case = session.get_one(Case, row.case_id)
-    record.check_explanation(said, case.age_band, case.languages)
+    record.check_explanation(said, case.age_band, case.languages, child_along=child_along(case))
     text = notice(said.language)
     case_queries.keep_notice(session, ConsentNotice(sha256=text.sha256, notice_id=text.id, version=text.version,
                                                     language=text.language, text=text.text))
-    guarded = record.needs_guardian(said.capacity, case.age_band)
+    guarded = record.needs_guardian(said.capacity, case.age_band, child_along=child_along(case))
     professional = said.interpreter in record.PROFESSIONAL
     _move(session, actor, row, ConsentState.EXPLAINED, now, explained=now, explained_by_id=actor.person_id,
           explained_in=said.language, notice_format=said.format, interpreter=said.interpreter,
@@ -77,7 +78,7 @@ def give(session: "Session", actor: Actor, consent_id: UUID, answer: Answer, now
     locked = case_queries.lock_consents_for(session, seen.case_id, seen.recipient_organization_id, seen.purpose)
     row = next(other for other in locked if other.id == consent_id)
     case = session.get_one(Case, row.case_id)
-    guarded = record.needs_guardian(row.capacity, case.age_band)
+    guarded = record.needs_guardian(row.capacity, case.age_band, child_along=child_along(case))
     if row.state == ConsentState.EXPLAINED:
         record.check_answer(answer, guarded)
         if case.closed is not None or row.expires <= now:

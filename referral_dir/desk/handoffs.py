@@ -108,11 +108,21 @@ def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, n
     priority = Priority(case.priority)
     ending.move(session, actor, handoff, HandoffAction.REQUEST, Party.REQUESTER, now, requested=now,
                 answer_by=min(now + rules.ANSWER_WITHIN[priority], standing.until), consent_id=standing.consent_id,
-                needs=case.needs, priority=priority, requested_by_id=actor.person_id,
+                needs=asked_of(session, case, service.id), priority=priority, requested_by_id=actor.person_id,
                 interpreter_service_id=interpreter_service_id)
     _hold(session, handoff, service, case.household, now)
     notify.tell_organization(session, "handoff_waiting", handoff, service.organization_id, now)
     return handoff
+
+
+def asked_of(session: "Session", case: Case, service_id: UUID) -> list[str]:
+    """Which needs of the case the service is asked for: those that it says it meets, all where it says nothing.
+
+    Another may be asked for the rest: only requests for the same need end when one of them is accepted.
+    """
+    need = need_of(session, case)
+    offered = [row.needs for row in candidates.load_candidates(session, [service_id])]
+    return [code for code in case.needs if any(need.needs[code] & each for each in offered)] or list(case.needs)
 
 
 def takes_requests(session: "Session", service_id: UUID) -> bool:
@@ -143,7 +153,8 @@ def _opened(session: "Session", case: Case, service: Service) -> Handoff | None:
 def _drafted(session: "Session", actor: Actor, case: Case, service: Service, now: datetime) -> Handoff:
     handoff = Handoff(
         case_id=case.id, service_id=service.id, requester_organization_id=actor.organization_id,
-        recipient_organization_id=service.organization_id, needs=case.needs, priority=Priority(case.priority),
+        recipient_organization_id=service.organization_id, needs=asked_of(session, case, service.id),
+        priority=Priority(case.priority),
         state=HandoffState.DRAFT, requested_by_id=actor.person_id, created=now)
     session.add(handoff)
     session.flush()

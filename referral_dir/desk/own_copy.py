@@ -13,6 +13,7 @@ from uuid import UUID
 
 from referral_dir.desk import audit, budgets, cases, threads
 from referral_dir.desk.languages import language_name
+from referral_dir.domain import members
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.needs import label
@@ -134,6 +135,7 @@ def _asked(case: Case) -> dict[str, Any]:
         "needs": [say_need(code, label(code)) for code in case.needs],
         "languages": [say_language(code, language_name(code)) for code in case.languages], "place": case.place_name,
         "age": case.age_band, "gender": case.gender, "people": case.household,
+        "members": members.in_words(members.read(case.members)),
         "accessibility": case.accessibility, "answer_needed": case.priority}
     return {name: value for name, value in found.items() if value}
 

@@ -1,6 +1,6 @@
 """Quick start: several cases at once, with the place, the needs and how soon filled in once for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -28,15 +28,21 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LARGEST_FILE: Final = 512 * 1024
+# Of one case at once: each has to be asked, and agreed to.
+MOST_SERVICES: Final = 3
 _TAKEN: Final = frozenset(COMMON) | frozenset(SPOKEN.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One case of several, and a service for it that is proposed to no other beyond its places."""
+    """One case of several, and for what it needs services that are proposed to no other beyond their places.
+
+    `missing` are the needs that nobody is chosen, asked or proposed for.
+    """
 
     waiting: Waiting
-    match: Match | None
+    matches: Sequence[Match]
+    missing: Sequence[str]
 
 
 def preview(text: str, shared: NewCase) -> list[Line]:
@@ -71,8 +77,8 @@ def open_all(session: "Session", actor: Actor, text: str, shared: NewCase, now: 
     for line in lines:
         new = replace(shared, needs=line.needs, languages=line.languages, household=line.household,
                       age_band=line.age_band, gender=line.gender, accessibility=line.accessibility,
-                      priority=line.priority or shared.priority)
-        cases.open_case(session, actor, new, now, batch_id=batch_id)
+                      priority=line.priority or shared.priority, members=line.members)
+        cases.open_case(session, actor, new, now, batch_id=batch_id, batch_line=line.number)
     audit.record(session, actor, "case:create", now, purpose="referral", details={"together": len(lines)})
     return batch_id
 
@@ -80,8 +86,9 @@ def open_all(session: "Session", actor: Actor, text: str, shared: NewCase, now: 
 def overview(session: "Session", indexes: Indexes, actor: Actor, batch_id: UUID, now: datetime) -> list[Offer]:
     """The cases that were opened together, and for each that waits for us a service; no place is proposed twice.
 
-    The most urgent and the largest groups are served first. What is free is counted down as it is proposed; nothing is
-    taken before a request is sent, which the store decides. Raises NotFound.
+    The most urgent and the largest groups are served first, and all are shown in the order of their list. What is
+    free is counted down as it is proposed; nothing is taken before a request is sent, which the store decides. Raises
+    NotFound.
     """
     require(actor, "case:read")
     mine = {case.id for case in case_queries.cases_of_batch(session, actor, batch_id)}
@@ -89,10 +96,25 @@ def overview(session: "Session", indexes: Indexes, actor: Actor, batch_id: UUID,
         raise NotFound(say("no such cases"))
     lines = [line for line in tasks.waiting(session, actor, now) if line.case.id in mine]
     lines.sort(key=lambda line: (line.outlook.turn is not Turn.OURS,
-                                 list(Priority).index(Priority(line.case.priority)), -line.case.household))
+                                 list(Priority).index(Priority(line.case.priority)), -line.case.household,
+                                 line.case.batch_line or 0))
     claimed = _claimed(session, actor, {line.case.id: line.case.household for line in lines})
-    return [Offer(line, _best(session, indexes, actor, line.case, claimed, now)
-                  if line.outlook.turn is Turn.OURS and not line.services else None) for line in lines]
+    offers = [_offer(session, indexes, actor, line, claimed, now) for line in lines]
+    return sorted(offers, key=lambda offer: (offer.waiting.case.batch_line or 0, offer.waiting.case.created))
+
+
+def _offer(session: "Session", indexes: Indexes, actor: Actor, line: Waiting, claimed: dict[UUID, list[int]],
+           now: datetime) -> Offer:
+    """The best service for the case; and as long as one leaves a need open, another one for the rest."""
+    missing = cases.rest(line.case, case_queries.handoffs_of_case(session, line.case.id))
+    found: list[Match] = []
+    while missing and len(found) < MOST_SERVICES:
+        match = _best(session, indexes, actor, line.case, missing, claimed, now)
+        if match is None:
+            break
+        found.append(match)
+        missing = [code for code in missing if code not in match.needs]
+    return Offer(line, found, missing)
 
 
 def _claimed(session: "Session", actor: Actor, households: Mapping[UUID, int]) -> dict[UUID, list[int]]:
@@ -105,10 +127,11 @@ def _claimed(session: "Session", actor: Actor, households: Mapping[UUID, int]) -
     return found
 
 
-def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, claimed: dict[UUID, list[int]],
-          now: datetime) -> Match | None:
-    """The best service that still has room for the group after what was proposed before; its places are counted."""
-    need = cases.need_of(session, case)
+def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, missing: Sequence[str],
+          claimed: dict[UUID, list[int]], now: datetime) -> Match | None:
+    """The best service for what is missing that still has room for the group after what was proposed before; its places
+    are counted."""
+    need = cases.need_of(session, case, only=missing)
     try:
         with session.begin_nested():
             found = find.match_services(session, indexes, actor, need, now).matches
@@ -116,7 +139,7 @@ def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, claime
         return None
     for match in found:
         candidate = match.candidate
-        if not candidate.accepts_handoffs or candidate.service_id in need.declined:
+        if not candidate.accepts_handoffs or candidate.service_id in need.declined or not match.needs:
             continue
         if candidate.capacity is None:
             return match
@@ -130,14 +153,22 @@ def _best(session: "Session", indexes: Indexes, actor: Actor, case: Case, claime
 
 def _with_shared(line: Line, shared: NewCase) -> Line:
     errors = list(line.errors)
-    if not (line.needs or shared.needs):
+    wanted = tuple(dict.fromkeys((*line.needs, *shared.needs)))
+    if not wanted:
         errors.append(say("no need: write one, or choose one for all below"))
-    return replace(line, needs=tuple(line.needs or shared.needs), languages=tuple(line.languages or shared.languages),
+    return replace(line, needs=wanted, languages=tuple(line.languages or shared.languages),
                    priority=line.priority or shared.priority, errors=tuple(errors))
 
 
 def _spoken(text: str) -> str | None:
     """The code of a language that is widely spoken. Rare ones are left out: many of their names are people's names."""
+    code = _widely_spoken(text)
+    # "Spanish Maria" is found as Spanish: where the last word adds nothing, it is no part of the name.
+    shorter = text.strip().rpartition(" ")[0]
+    return None if shorter and text.strip().casefold() not in SPOKEN and _widely_spoken(shorter) == code else code
+
+
+def _widely_spoken(text: str) -> str | None:
     try:
         code = language_code(text)
     except UnknownLanguage:

@@ -119,9 +119,10 @@ class Withdrawal:
     method: str = "told_officer"
 
 
-def needs_guardian(capacity: str | None, age_band: str | None) -> bool:
-    """Whether someone must decide with the person: a child, whoever may be one, and whoever was never asked."""
-    return age_band in CHILDREN or capacity != "adult"
+def needs_guardian(capacity: str | None, age_band: str | None, *, child_along: bool = False) -> bool:
+    """Whether someone must decide with the person, or for a child with them: a child, whoever may be one, and whoever
+    was never asked."""
+    return child_along or age_band in CHILDREN or capacity != "adult"
 
 
 def check_terms(terms: Terms, now: datetime) -> None:
@@ -142,7 +143,8 @@ def check_terms(terms: Terms, now: datetime) -> None:
         raise Invalid(errors)
 
 
-def check_explanation(said: Explanation, age_band: str | None, languages: Collection[str]) -> None:
+def check_explanation(said: Explanation, age_band: str | None, languages: Collection[str], *,
+                      child_along: bool = False) -> None:
     """Raise Invalid unless it was explained in a way that counts, to someone who may decide.
 
     `languages` are those that the case says the person speaks; empty where that is not known.
@@ -156,17 +158,17 @@ def check_explanation(said: Explanation, age_band: str | None, languages: Collec
         errors["interpreter"] = say("the case does not say that they speak this language: who put it into theirs?")
     if said.format not in FORMATS:
         errors["format"] = say("choose how they got to know the notice")
-    errors |= _who_decides(said, age_band)
+    errors |= _who_decides(said, age_band, child_along)
     if errors:
         raise Invalid(errors)
 
 
-def _who_decides(said: Explanation, age_band: str | None) -> dict[str, str]:
+def _who_decides(said: Explanation, age_band: str | None, child_along: bool) -> dict[str, str]:
     if said.capacity not in CAPACITIES:
         return {"capacity": say("ask how old they are, and choose")}
     if age_band in CHILDREN and said.capacity == "adult":
         return {"capacity": say("the case says that they are under 18: a guardian must decide with them")}
-    if not needs_guardian(said.capacity, age_band):
+    if not needs_guardian(said.capacity, age_band, child_along=child_along):
         return {}
     if said.guardian not in GUARDIANS:
         return {"guardian": say("choose who decides together with the child")}

@@ -22,12 +22,16 @@ class Case(Base):
     closed: Mapped[datetime | None]
     # Shared by cases that were opened together, as after a raid; it says nothing else.
     batch_id: Mapped[UUID | None] = mapped_column(index=True)
+    # The line of their list that it was, so that they come back in its order.
+    batch_line: Mapped[int | None]
     priority: Mapped[str] = mapped_column(String(10))
     needs: Mapped[list[str]]
     languages: Mapped[list[str]]
     age_band: Mapped[str | None] = mapped_column(String(8))
     gender: Mapped[str | None] = mapped_column(String(12))
     household: Mapped[int] = mapped_column(default=1)
+    # Of a group, where it is known: each {gender, youngest, oldest}, see domain/members.py.
+    members: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'"))
     accessibility: Mapped[list[str]]
     place_name: Mapped[str] = mapped_column(Text)
     place_country: Mapped[str] = mapped_column(String(2))

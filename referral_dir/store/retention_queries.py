@@ -196,8 +196,8 @@ def destroy_key(session: Session, case_id: UUID) -> None:
     _rows(session, update(BreakGlass).where(BreakGlass.case_id == case_id).values(explanation=b""))
     _rows(session, update(CaseExclusion).where(CaseExclusion.case_id == case_id).values(named=b""))
     _rows(session, update(Case).where(Case.id == case_id).values(
-        safe_contact=None, languages=[], age_band=None, gender=None, household=1, accessibility=[], place_name="",
-        place_latitude=0.0, place_longitude=0.0, excluded_organizations=[], excluded_communities=[],
+        safe_contact=None, languages=[], age_band=None, gender=None, household=1, members=[], accessibility=[],
+        place_name="", place_latitude=0.0, place_longitude=0.0, excluded_organizations=[], excluded_communities=[],
         excluded_areas=[]))
 
 

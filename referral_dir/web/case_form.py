@@ -6,6 +6,8 @@ from typing import Any
 
 from referral_dir.desk import cases
 from referral_dir.desk.languages import COMMON, language_codes
+from referral_dir.domain import members as group
+from referral_dir.domain import people_list
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import usual_priority
 from referral_dir.domain.need import Area
@@ -37,7 +39,12 @@ def of_case(case: Case) -> forms.Form:
 
 
 def changed(form: forms.Form, case: Case) -> cases.NewCase:
-    """What the form makes of the case. A place that was not touched stays the very place it was. Raises Invalid."""
+    """What the form makes of the case. A place and a group that were not touched stay the very ones. Raises Invalid."""
+    new = _at_its_place(form, case)
+    return new if form.get("members", "").strip() else replace(new, members=group.read(case.members))
+
+
+def _at_its_place(form: forms.Form, case: Case) -> cases.NewCase:
     kept = Place(case.place_name, case.place_country, case.place_latitude, case.place_longitude)
     if form.get("near", "").strip() != case.place_name:
         return new_case(form)
@@ -52,6 +59,7 @@ def new_case(form: forms.Form) -> cases.NewCase:
     avoid_km = forms.number(form, "avoid_km", errors, whole=False)
     place = _read(errors, "near", lambda: resolve_place(form.get("near", "")))
     spoken = _read(errors, "languages", lambda: language_codes(forms.languages(form)))
+    members = _read(errors, "members", lambda: people_list.people_of(form.get("members", ""))) or ()
     areas = _read(errors, "avoid_near", lambda: _areas(form, 25.0 if avoid_km is None else avoid_km))
     if errors:
         raise Invalid(errors)
@@ -59,7 +67,7 @@ def new_case(form: forms.Form) -> cases.NewCase:
         needs=form.getlist("needs"), languages=spoken, place=place,
         priority=form.get("priority") or usual_priority(form.getlist("needs")),
         age_band=form.get("age_band") or forms.age_band(age), gender=form.get("gender") or None,
-        household=household or 1,
+        household=len(members) if members and household in (None, 1) else household or 1, members=members,
         accessibility=form.getlist("accessibility"), excluded_areas=areas,
         excluded_organizations=forms.uuids(form.getlist("excluded_organizations")),
         excluded_communities=forms.words(form.get("avoid_communities", "")),
@@ -71,7 +79,9 @@ def _read(errors: dict[str, str], field: str, make: Callable[[], Any]) -> Any:
         return make()
     except (PlaceError, ValueError) as error:
         errors[field] = error.args[0]
-        return None
+    except Invalid as error:
+        errors |= error.errors
+    return None
 
 
 def _areas(form: forms.Form, radius_km: float) -> list[Area]:

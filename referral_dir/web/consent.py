@@ -105,8 +105,10 @@ def _page(consent_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
     return render_template("officer/consent.html", consent=row, case=found, organization=name, notice=notice(spoken),
                            spoken=spoken, voices=voices, languages=notice_languages(), methods=list(ConsentMethod),
                            errors=errors, form=form, record=record, code=copy.code(row.id), today=now(),
-                           guarded=record.needs_guardian(row.capacity, found.age_band),
-                           child=found.age_band in record.CHILDREN, service_id=service_id), code
+                           guarded=record.needs_guardian(row.capacity, found.age_band,
+                                                         child_along=cases.child_along(found)),
+                           child=found.age_band in record.CHILDREN, along=cases.child_along(found),
+                           service_id=service_id), code
 
 
 @blueprint.post("/consent/<uuid:consent_id>/<any(explain, give, refuse, withdraw):step>")

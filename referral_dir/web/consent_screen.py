@@ -84,5 +84,6 @@ def _screen(template: str, consent_id: UUID, errors: dict[str, str], code: int,
         template, consent=row, notice=text, spoken=spoken, words=words, t=copy.phrases(text.language),
         languages=notice_languages(), pressed=pressed, record=record, errors=errors, form=request.form,
         thoughts=[line.strip() for line in text.text.splitlines() if line.strip()],
-        child=found.age_band in record.CHILDREN,
-        guarded=found.age_band in record.CHILDREN or request.form.get("capacity") in ("minor", "unclear")), code
+        child=found.age_band in record.CHILDREN, along=cases.child_along(found),
+        guarded=found.age_band in record.CHILDREN or cases.child_along(found)
+        or request.form.get("capacity") in ("minor", "unclear")), code

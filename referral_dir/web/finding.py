@@ -128,12 +128,13 @@ def find_for_case(case_id: UUID) -> ResponseReturnValue:
     radius = forms.number(request.form, "radius_km", errors, whole=False) or find.DEFAULT_RADIUS_KM
     with writing() as session:
         found = cases.own_case(session, actor(), case_id)
-        need = cases.need_of(session, found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM))
+        only = cases.rest_of(session, found) if request.form.get("rest") else ()
+        need = cases.need_of(session, found, radius_km=min(max(radius, 1.0), LARGEST_RADIUS_KM), only=only)
         answer = find.match_services(session, edge().indexes, actor(), need, now(), weighed=find.WEIGHED,
                                      shown=forms.shown(request.form), only=forms.only(request.form))
     return render_template("officer/results.html", answer=answer, errors={}, form=request.form, case=found,
                            again=url_for("finding.find_for_case", case_id=case_id), compared=[],
-                           hidden=forms.carried(request.form, ("radius_km",)))
+                           hidden=forms.carried(request.form, ("radius_km", "rest")))
 
 
 @blueprint.route("/search", methods=["GET", "POST"])

@@ -98,6 +98,7 @@ def _case_page(session: "Session", case_id: UUID, errors: dict[str, str], code: 
     return render_template("officer/case.html", file=file, listed=listed, names=names, errors=errors,
                            tasks=[(task, steps.page_of(task)) for task in waiting], steps=Step,
                            excluded=exclusions.named(session, actor(), file.case),
+                           rest=cases.rest(file.case, file.handoffs),
                            vital=break_glass.of_case(session, actor(), case_id), today=now(), form=request.form), code
 
 

@@ -1,24 +1,31 @@
 """What every template may say: words for codes, ages of numbers, times in the reader's terms."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from babel.dates import format_date, format_datetime
 from flask import Flask
 from flask_login import current_user
 
 from referral_dir.desk import break_glass
+from referral_dir.desk.cases import AGES
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
 from referral_dir.domain.access import allowed
 from referral_dir.domain.availability import age_text, count_text
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
 from referral_dir.domain.consent_record import INTERPRETERS
+from referral_dir.domain.members import Member, read
+from referral_dir.domain.members import in_words as members_in_words
 from referral_dir.domain.needs import label, needs
 from referral_dir.domain.notices import is_written
 from referral_dir.domain.opening import Opening, OpenState
+from referral_dir.domain.people_list import Line
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say, say_many, say_week_time
 from referral_dir.domain.talking import ANSWERS, OTHER_TIME, QUESTIONS, TIME_STATES
+from referral_dir.store.cases import Case
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
 from referral_dir.web.forms import ASKED
@@ -84,6 +91,21 @@ def word(code: object) -> str:
 def done_word(action: object) -> str:
     """What a person reads for a step that was done."""
     return DONE.get(str(action)) or word(action)
+
+
+def who(members: str | Sequence[Member] | Sequence[Mapping[str, Any]]) -> str:
+    """Who belongs to a group: as read from a line, as a case keeps it, or as already said."""
+    if isinstance(members, str):
+        return members
+    return members_in_words([m for each in members for m in ([each] if isinstance(each, Member) else read([each]))])
+
+
+def whom(described: Case | Line) -> str:
+    """Who it is about, in words: each of a group, or the one by gender and age; empty where nothing was said."""
+    if described.members:
+        return who(described.members)
+    gender, band = described.gender, described.age_band
+    return members_in_words([Member(gender, *(AGES[band] if band else (None, None)))]) if gender or band else ""
 
 
 def opening_text(found: Opening) -> str:
@@ -192,7 +214,8 @@ def vital_reviews() -> list[break_glass.Report]:
 
 def install(app: Flask) -> None:
     """Make them known to the templates."""
-    app.jinja_env.filters.update(word=word, done=done_word, counted=count_text, spoken=spoken, clock=clock)
+    app.jinja_env.filters.update(word=word, who=who, whom=whom, done=done_word, counted=count_text, spoken=spoken,
+                                 clock=clock)
     app.jinja_env.tests.update(has_notice=is_written)
     app.jinja_env.filters.update(need=need_name, language=name_of_language, own_name=own_name, short=short, ago=ago,
                                  until=until, when=when, day=day, opening=opening_text, pattern_word=pattern_word,

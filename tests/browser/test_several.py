@@ -10,14 +10,13 @@ from tests.browser.test_story import Person, address, chromium
 
 __all__ = ["address", "chromium"]
 
-PEOPLE = "2 women, Spanish\nwoman 25 with child 3, Arabic\ngirl 15, Ukrainian, emergency"
+PEOPLE = "2 women, Spanish\nmother + girl 6, Arabic\ngirl 15, Ukrainian, emergency, lawyer"
 ROWS = (("2", "30", "woman", "Spanish"), ("2", "25", "woman", "Arabic"), ("1", "15", "girl", "Ukrainian"))
 
 
 def begin(officer: Person) -> None:
     """The page, and what all of them have in common."""
-    officer.page.goto(officer.address + "/officer/cases")
-    officer.picture("several-0-cases")
+    officer.page.goto(officer.address + "/officer/")
     officer.page.click("text=Several people at once")
     officer.picture("several-1-start")
     officer.page.fill("#near", "Miami, FL")
@@ -65,6 +64,10 @@ def test_people_become_cases_that_are_served_together(chromium: Any, address: st
     officer.picture("several-3-ready")
     page.click("text=Open 3 cases")
     officer.see("3 cases opened together")
+    assert page.locator("article h2").all_inner_texts()[1].startswith("Line 2"), "in the order of the list"
+    if not file:
+        officer.see("woman, girl of 6")
+        officer.see("For Legal help")
     officer.picture("several-4-together")
     page.click("button:has-text('Ask this one') >> nth=0")
     page.wait_for_selector("#terms")

@@ -1,5 +1,6 @@
 """From a chosen service to a sent request: every step is kept, nobody learns of a draft, nothing is given twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -152,16 +153,52 @@ def test_several_cases_open_together_and_no_place_is_proposed_twice(store: Store
         offers = raid.overview(session, indexes, cast.olga, batch, NOW)
         with pytest.raises(NotFound):
             raid.overview(session, indexes, cast.omar, batch, NOW)
-    proposed = [(offer.waiting.case.household, offer.match is not None) for offer in offers]
-    assert sorted(proposed) == [(1, True), (2, False), (2, True)], "three beds: for two and for one"
+    proposed = [(offer.waiting.case.batch_line, offer.waiting.case.household, bool(offer.matches)) for offer in offers]
+    assert proposed == [(1, 2, True), (2, 2, False), (3, 1, True)], "in the list's order; three beds: for two and one"
     assert {tuple(offer.waiting.case.languages) for offer in offers} == {("ht",), ("fr",)}
     assert people.free_beds(store, cast) == 3, "a proposal takes nothing"
-    without = next(offer.waiting.case.id for offer in offers if offer.match is None)
+    without = next(offer.waiting.case.id for offer in offers if not offer.matches)
     with transaction(store) as session:
         handoffs.choose(session, cast.olga, without, cast.shelter, NOW)
         offers = raid.overview(session, indexes, cast.olga, batch, NOW)
-    assert [(o.waiting.case.priority, o.waiting.case.household, o.match is not None) for o in offers] == [
-        ("emergency", 1, True), ("urgent", 2, False), ("urgent", 2, False)], "what was chosen counts as taken"
+    assert [(o.waiting.case.priority, o.waiting.case.household, bool(o.matches)) for o in offers] == [
+        ("urgent", 2, False), ("urgent", 2, False), ("emergency", 1, True)], "what was chosen counts as taken"
+
+
+def test_needs_for_all_are_added_to_a_lines_own_and_a_second_service_is_proposed_for_the_rest(
+        store: Store, tmp_path: Path) -> None:
+    cast = people.build(store)
+    indexes = open_indexes(tmp_path, "whoosh")
+    shared = cases.NewCase(needs=["shelter.emergency"], languages=["ht"], place=MIAMI)
+    with transaction(store) as session:
+        batch = raid.open_all(session, cast.olga, "woman and girl 6, lawyer", shared, NOW)
+        [offer] = raid.overview(session, indexes, cast.olga, batch, NOW)
+        case = offer.waiting.case
+        assert case.needs == ["legal", "shelter.emergency"]
+        assert [(m.candidate.service_id, m.needs) for m in offer.matches] == [(cast.shelter, ("shelter.emergency",))]
+        assert offer.missing == ["legal"], "no need is dropped without a word"
+        assert cases.need_of(session, case).ages == (6, 110), "the child counts"
+        assert cases.summary(case)["members"] == "woman, girl of 0 to 11"
+        draft = handoffs.choose(session, cast.olga, case.id, cast.shelter, NOW)
+        assert draft.needs == ["shelter.emergency"], "accepting it must not end a request for the rest"
+        assert cases.rest_of(session, case) == ["legal"]
+
+
+def test_a_child_that_comes_with_a_grown_up_needs_someone_who_decides_for_it(store: Store) -> None:
+    cast = people.build(store)
+    shared = cases.NewCase(needs=["shelter.emergency"], languages=["ht"], place=MIAMI)
+    with transaction(store) as session:
+        raid.open_all(session, cast.olga, "mother 30 + girl 6", shared, NOW)
+        case = session.query(Case).one()
+        row = asking.prepare(session, cast.olga, case.id, cast.shelter, Terms(()), {}, NOW)
+        with pytest.raises(Invalid) as refused:
+            consents.explain(session, cast.olga, row.id, EXPLAINED, NOW)
+        assert set(refused.value.errors) == {"guardian"}
+        consents.explain(session, cast.olga, row.id,
+                         replace(EXPLAINED, guardian="parent", guardian_suspected=False), NOW)
+        with pytest.raises(Invalid) as refused:
+            consents.give(session, cast.olga, row.id, SAID_YES, NOW)
+        assert set(refused.value.errors) == {"assent"}
 
 
 def test_whom_to_ask_next_leaves_out_who_said_no(store: Store, tmp_path: Path) -> None:
