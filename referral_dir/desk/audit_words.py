@@ -80,6 +80,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = MappingProxyType({
     "handoff:receive": lambda who: say("%(who)s opened a handoff that was sent to them", who=who),
     "handoff:reject": lambda who: say("%(who)s declined a handoff", who=who),
     "handoff:request": lambda who: say("%(who)s asked a service to take a case", who=who),
+    "handoff:undo": lambda who: say("%(who)s took back their last answer to a handoff", who=who),
     "handoff:start": lambda who: say("%(who)s recorded that the person arrived", who=who),
     "installation:read": lambda who: say("%(who)s looked at how this place is set up", who=who),
     "ledger:replay": lambda who: say("%(who)s ended again what an older backup had brought back", who=who),

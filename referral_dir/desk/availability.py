@@ -14,6 +14,7 @@ from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import capacity, case_queries, listing_queries, records
+from referral_dir.store.directory import ServiceCapacity
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -78,6 +79,13 @@ def board(session: "Session", actor: Actor, now: datetime) -> Sequence[Line]:
     lines = [_line(row, held.get(row.capacity.id, 0), _undo(acts.get(row.capacity.id), actor, now), now)
              for row in rows]
     return sorted(lines, key=lambda line: (not line.due, line.stale_at, line.service, str(line.capacity_id)))
+
+
+def still_free(session: "Session", actor: Actor, service_id: UUID) -> ServiceCapacity | None:
+    """The number that still says places of the actor's service are free: for who has just said that none is."""
+    rows = listing_queries.capacities_kept(session, actor.organization_id, own_only=True)
+    return next((row.capacity for row in rows
+                 if row.capacity.service_id == service_id and row.capacity.available > 0), None)
 
 
 def set_available(session: "Session", actor: Actor, capacity_id: UUID, available: int, now: datetime, *,

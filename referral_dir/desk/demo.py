@@ -10,6 +10,7 @@ from referral_dir.domain.passwords import DEMO_PASSWORD as DEMO_PASSWORD
 from referral_dir.domain.saying import say
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store import figures, people_queries
+from referral_dir.store.directory import Phone
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -61,6 +62,9 @@ def add_demo_accounts(session: "Session", now: datetime) -> int:
             person.may_break_glass = account.role is Role.OFFICER and not account.supervisor
             person.is_supervisor = account.supervisor
             added += 1
+            if account.role is Role.OFFICER and not account.supervisor:
+                session.add(Phone(organization_id=person.organization_id, number="+1 305 555 0110",
+                                  number_e164="+13055550110"))
     return added
 
 

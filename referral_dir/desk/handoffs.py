@@ -110,7 +110,7 @@ def request(session: "Session", actor: Actor, case_id: UUID, service_id: UUID, n
                 answer_by=min(now + rules.ANSWER_WITHIN[priority], standing.until), consent_id=standing.consent_id,
                 needs=asked_of(session, case, service.id), priority=priority, requested_by_id=actor.person_id,
                 interpreter_service_id=interpreter_service_id)
-    _hold(session, handoff, service, case.household, now)
+    hold_places(session, handoff, service, case.household, now)
     notify.tell_organization(session, "handoff_waiting", handoff, service.organization_id, now)
     return handoff
 
@@ -167,7 +167,7 @@ def accept(session: "Session", actor: Actor, handoff_id: UUID, now: datetime, *,
 
     Raises NotFound, ConsentMissing, WrongState, NoCapacity, Invalid.
     """
-    handoff, case = _received(session, actor, handoff_id)
+    handoff, case = received(session, actor, handoff_id)
     _check_length(meeting_point)
     grounds.require(session, handoff, now)
     # The others were sent to other organizations, which the actor may know nothing of.
@@ -197,7 +197,7 @@ def set_meeting_point(session: "Session", actor: Actor, handoff_id: UUID, text: 
     On the same grounds as accepting; the officer is told that there is word, never where. Returns whether anything is
     different. Raises NotFound, ConsentMissing, WrongState, Invalid.
     """
-    handoff, case = _received(session, actor, handoff_id)
+    handoff, case = received(session, actor, handoff_id)
     _check_length(text)
     grounds.require(session, handoff, now)
     state = HandoffState(handoff.state)
@@ -224,7 +224,7 @@ def answer(session: "Session", actor: Actor, handoff_id: UUID, action: HandoffAc
     if action not in (HandoffAction.REJECT, HandoffAction.HOLD, HandoffAction.START, HandoffAction.COMPLETE,
                       HandoffAction.FAIL):
         raise Invalid({"action": say("not one of a provider's answers")})
-    handoff, case = _received(session, actor, handoff_id)
+    handoff, case = received(session, actor, handoff_id)
     # What began without consent can still be brought to its end: neither step shows anything.
     if action is HandoffAction.HOLD or (handoff.consent_id and action in (HandoffAction.START, HandoffAction.COMPLETE)):
         grounds.require(session, handoff, now)
@@ -275,7 +275,7 @@ def read_incoming(session: "Session", actor: Actor, handoff_id: UUID, now: datet
 
     The grounds are checked in this very transaction, and each disclosure is written down in it.
     """
-    handoff, case = _received(session, actor, handoff_id, action="handoff:receive")
+    handoff, case = received(session, actor, handoff_id, action="handoff:receive")
     budgets.spend(session, actor, "handoff:receive", now)
     threads.opened(session, handoff.id, now)
     found = grounds.of_handoff(session, handoff, now)
@@ -358,7 +358,7 @@ def _check_interpreter(session: "Session", need: Need, interpreter_id: UUID | No
             "this interpreter can't be had any more: look for another, or ask without one")})
 
 
-def _received(session: "Session", actor: Actor, handoff_id: UUID,
+def received(session: "Session", actor: Actor, handoff_id: UUID,
               action: str = "handoff:answer") -> tuple[Handoff, Case]:
     """The handoff, if it was sent to the actor's organization, and its case."""
     require(actor, action)
@@ -386,7 +386,7 @@ def _primary_capacity(session: "Session", service_id: UUID) -> tuple[ServiceCapa
     return next(iter(beds or rows), None)
 
 
-def _hold(session: "Session", handoff: Handoff, service: Service, household: int, now: datetime) -> None:
+def hold_places(session: "Session", handoff: Handoff, service: Service, household: int, now: datetime) -> None:
     """Set places aside if the service allows it. A number that is known to be too small refuses the request."""
     found = _primary_capacity(session, service.id)
     if found is None:

@@ -66,6 +66,7 @@ ACTS: Final[Mapping[str, str]] = MappingProxyType({
     "handoff:reject": say("said that you can't come there"),
     "handoff:hold": say("said that they need more time"),
     "handoff:start": say("wrote down that you arrived"),
+    "handoff:undo": say("took back their last answer"),
     "handoff:complete": say("wrote down that the help is complete"),
     "handoff:fail": say("wrote down that it did not work out"),
     "handoff:cancel": say("ended the request"),

@@ -61,6 +61,8 @@ class Offer:
     service: Service
     written_down: bool
     officers: Sequence[Person]
+    # Of the organization that asked, to ring before it is shown; none where none is known.
+    phones: Sequence[tuple[str, str | None]]
     reveals: Sequence[tuple[AddressReveal, str]]
     changed: tuple[str, datetime] | None
 
@@ -112,6 +114,7 @@ def offer(session: "Session", actor: Actor, handoff_id: UUID) -> Offer:
     handoff, service = _received(session, actor, handoff_id)
     return Offer(handoff, service, secret_queries.open_place(session, service.id)[0] is not None,
                  reveal_queries.officers_of(session, handoff.requester_organization_id),
+                 reveal_queries.phones_of_organization(session, handoff.requester_organization_id),
                  reveal_queries.reveals_of(session, handoff.id), _changed_elsewhere(session, actor, service.id))
 
 

@@ -79,6 +79,10 @@ class Thread:
     messages: Sequence[Message]
     times: Sequence[Proposed]
     unanswered: Sequence[str]
+    # The ready answers to each of these, as far as the person agreed that they are given.
+    answers: Mapping[str, Mapping[str, str]]
+    # What this side may ask by a tap.
+    askable: Sequence[str]
     # Of the service's clock, on which times are proposed; and today there.
     zone_name: str
     today: str
@@ -90,6 +94,18 @@ class Thread:
     def arrival(self) -> "Proposed | None":
         """The time on which both agreed."""
         return next((time for time in self.times if time.state == "accepted"), None)
+
+    @property
+    def our_turn(self) -> bool:
+        """Whether the other side asked or wrote something last, or proposed a time to us."""
+        proposed = self.party is Party.REQUESTER and any(time.state == "proposed" for time in self.times)
+        return self.open and bool(self.unanswered or proposed or (self.messages and not self.messages[-1].mine
+                                                                  and self.messages[-1].in_words))
+
+    @property
+    def asked_where(self) -> bool:
+        """Whether the officer has asked where to meet."""
+        return any(message.question == "meeting" for message in self.messages)
 
     @property
     def waiting(self) -> Sequence[Proposed]:
@@ -120,8 +136,11 @@ def read(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> T
     times = [proposed(row) for row in queries.times_of(session, [handoff.id])] if may_read else []
     service = session.get_one(Service, handoff.service_id)
     zone = zone_of(service)
+    waiting = [code for code in _unanswered(said) if code != "meeting" or not handoff.meeting_point]
     return Thread(
-        handoff.id, case.reference, service.name, party, said, times, _unanswered(said), zone.key,
+        handoff.id, case.reference, service.name, party, said, times, waiting,
+        {code: _answers(session, handoff, code, now) for code in waiting},
+        _askable(party, state), zone.key,
         now.astimezone(zone).date().isoformat(), may_read and state in TALKING, state in BEFORE_A_YES,
         roster.seen_from_outside(session, handoff.recipient_organization_id, now)
         if party is Party.REQUESTER and state not in ENDED else None)
@@ -130,7 +149,7 @@ def read(session: "Session", actor: Actor, handoff_id: UUID, now: datetime) -> T
 def ask(session: "Session", actor: Actor, handoff_id: UUID, code: str, now: datetime) -> None:
     """Ask by a tap. Raises NotFound, WrongState, ConsentMissing, Invalid."""
     handoff, case, party = _to_write(session, actor, handoff_id, now)
-    if code not in QUESTIONS:
+    if code not in _askable(party, HandoffState(handoff.state)):
         raise Invalid({"question": say("Choose a question from the list.")})
     _keep(session, actor, handoff, case, party, {"question": code}, now)
 
@@ -138,7 +157,7 @@ def ask(session: "Session", actor: Actor, handoff_id: UUID, code: str, now: date
 def answer(session: "Session", actor: Actor, handoff_id: UUID, code: str, value: str, now: datetime) -> None:
     """Answer a question that the other side asked. Raises NotFound, WrongState, ConsentMissing, Invalid."""
     handoff, case, party = _to_write(session, actor, handoff_id, now)
-    if value not in ANSWERS.get(code, {}):
+    if value not in _answers(session, handoff, code, now):
         raise Invalid({"answer": say("Choose an answer from the list.")})
     if code not in _unanswered(_opened(session, case, handoff, party)):
         raise WrongState(say("This has been answered meanwhile: read it again."))
@@ -330,6 +349,17 @@ def _message(content: Mapping[str, str], row: HandoffMessage, reader: Party) -> 
         text = say("%(question)s %(answer)s", question=QUESTIONS[code], answer=ANSWERS[code][content["value"]])
         return Message(row.at, party, party is reader, text, answers=code)
     return Message(row.at, party, party is reader, content["text"])
+
+
+def _askable(party: Party, state: HandoffState) -> tuple[str, ...]:
+    """What this side may ask by a tap now: where to meet is asked of who has said yes."""
+    return () if party is Party.REQUESTER and state in BEFORE_A_YES else talking.ASKED_BY.get(party, ())
+
+
+def _answers(session: "Session", handoff: Handoff, code: str, now: datetime) -> Mapping[str, str]:
+    """The ready answers to a question, as far as the person agreed to share what they say."""
+    found = grounds.of_handoff(session, handoff, now) if code in talking.SAYS_FIELD else None
+    return talking.answers_to(code, agreed=found.consent.fields if found and found.consent and found.consented else ())
 
 
 def _unanswered(said: Sequence[Message]) -> list[str]:

@@ -1,7 +1,7 @@
 """What the two sides of a handoff ask each other with one tap, each answer with one more: nothing to type, nothing to
 translate, nothing that identifies."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +19,16 @@ QUESTIONS: Final[Mapping[str, str]] = MappingProxyType({
     "medication": say("Do they need medicine within a day?"),
     "arrival": say("When could they be here?"),
     "interpreter": say("Do you have an interpreter for them?"),
+    "meeting": say("Where do we meet?"),
 })
+# What each side may ask by a tap.
+ASKED_BY: Final[Mapping[Party, tuple[str, ...]]] = MappingProxyType({
+    Party.RECIPIENT: ("people", "children", "stairs", "medication", "arrival", "interpreter"),
+    Party.REQUESTER: ("meeting",)})
+# An answer that says something of the person: only as far as they agreed, and not before a yes unless they did.
+SAYS_FIELD: Final[Mapping[str, str]] = MappingProxyType({"medication": "health"})
+NOT_YET: Final = "after"
+
 ANSWERS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
     "people": MappingProxyType({
         "1": say("One"), "2": say("Two"), "3": say("Three"), "4": say("Four"), "5": say("Five or more"),
@@ -27,7 +36,9 @@ ANSWERS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
     "children": MappingProxyType({
         "no": say("No"), "small": say("Yes, small ones"), "older": say("Yes, older ones"),
         "both": say("Yes, small and older ones"), "unknown": say("We don't know yet")}),
-    "stairs": _YES_NO, "medication": _YES_NO, "interpreter": _YES_NO,
+    "stairs": _YES_NO, "interpreter": _YES_NO,
+    "medication": MappingProxyType({**_YES_NO, NOT_YET: say("We tell you after you accept, and if the person agrees")}),
+    "meeting": MappingProxyType({"unknown": say("We write it here soon"), "call": say("Ring us: we tell you")}),
     "arrival": MappingProxyType({
         "hour": say("Within an hour"), "three": say("Within three hours"), "today": say("Later today"),
         "tomorrow": say("Tomorrow"), "unknown": say("We don't know yet")}),
@@ -48,6 +59,14 @@ FURTHEST: Final = timedelta(days=60)
 TALKING: Final = frozenset({HandoffState.REQUESTED, HandoffState.ON_HOLD, HandoffState.ACCEPTED,
                             HandoffState.IN_PROGRESS})
 BEFORE_A_YES: Final = frozenset({HandoffState.REQUESTED, HandoffState.ON_HOLD})
+
+
+def answers_to(code: str, *, agreed: Collection[str]) -> Mapping[str, str]:
+    """The ready answers to a question: where one would say what the person did not agree to share, only that."""
+    field, found = SAYS_FIELD.get(code), ANSWERS.get(code, {})
+    if field is None:
+        return found
+    return {value: text for value, text in found.items() if (value == NOT_YET) != (field in agreed)}
 
 
 def other(party: Party) -> Party:

@@ -4,7 +4,7 @@
 //   data-filter="#list"   input: only tiles, items, rows, cards of the list that hold its words
 //   data-confirm="Sure?"  form: asks before it is sent
 //   data-poll="/version"  hidden link: reads that address every data-every (30) seconds; once it is not data-version,
-//                         reloads where nothing was typed, else shows the link
+//                         reloads where nothing was typed, open or in focus, else shows the link
 //   data-speak="#text"    button: the device reads it aloud; again stops
 //   data-position         button: where the device is, once, into the form's lat and lon, or near; says data-done or data-fail
 //   data-copy="#text"     button: copies it, says data-done
@@ -74,7 +74,8 @@
         return answer.ok && !answer.redirected ? answer.text() : link.dataset.version;
       }).then(function (now) {
         if (now === link.dataset.version) { return; }
-        if (dirty) { link.hidden = false; } else { location.reload(); }
+        // Who has opened a panel, or is in one, is not to lose it.
+        if (dirty || document.querySelector("main details[open],main :focus")) { link.hidden = false; } else { location.reload(); }
       }).catch(function () {});
     }, (link.dataset.every || 30) * 1000);
   });

@@ -9,6 +9,7 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.store.cases import AddressReveal
+from referral_dir.store.directory import Phone
 from referral_dir.store.people import Person
 
 
@@ -55,3 +56,10 @@ def end_of_service(session: Session, service_id: UUID, now: datetime) -> int:
                                         AddressReveal.expires > now)
     result = session.execute(query.values(ended=now).execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount
+
+
+def phones_of_organization(session: Session, organization_id: UUID) -> list[tuple[str, str | None]]:
+    """The organization's own numbers, as written and as E.164."""
+    rows = session.execute(select(Phone.number, Phone.number_e164).where(
+        Phone.organization_id == organization_id, Phone.service_id.is_(None)).order_by(Phone.id))
+    return [(number, e164) for number, e164 in rows]

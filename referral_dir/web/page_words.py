@@ -24,7 +24,7 @@ from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.people_list import Line
 from referral_dir.domain.reference import short
 from referral_dir.domain.saying import say, say_many, say_week_time
-from referral_dir.domain.talking import ANSWERS, OTHER_TIME, QUESTIONS, TIME_STATES
+from referral_dir.domain.talking import ASKED_BY, OTHER_TIME, QUESTIONS, TIME_STATES
 from referral_dir.store.cases import Case
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, edge, now
@@ -48,8 +48,10 @@ WORDS = {
     "consent_withdrawn": say("Consent was withdrawn"), "consent_expired": say("Consent ran out"),
     "accepted_elsewhere": say("Another service took the case"), "no_response": say("Nobody answered in time"),
     "other": say("Other"), "accept": say("Accept"), "reject": say("Decline"), "hold": say("Put on hold"),
-    "start": say("The person has arrived"), "complete": say("Complete"), "fail": say("It did not work out"),
-    "cancel": say("Cancel"), "request": say("Requested"), "expire": say("Time ran out"),
+    "start": say("The person has arrived"), "complete": say("They have been helped: finish"),
+    "fail": say("They did not come, or can't be helped here"),
+    "cancel": say("Cancel"), "request": say("Requested"),
+    "expire": say("Time ran out"),
     "immediate": say("Answer within 2 hours"), "emergency": say("Answer within a day"),
     "urgent": say("Answer within 3 days"), "normal": say("Answer within 14 days"),
     "female": say("Woman or girl"), "male": say("Man or boy"), "trans": say("Trans"), "non_binary": say("Non-binary"),
@@ -77,7 +79,7 @@ ACTS = {
 DONE = {
     "request": say("Asked"), "accept": say("Accepted"), "reject": say("Declined"), "hold": say("Put on hold"),
     "start": say("The person has arrived"), "complete": say("Completed"), "fail": say("It did not work out"),
-    "cancel": say("Cancelled"), "expire": say("Nobody answered in time"),
+    "cancel": say("Cancelled"), "expire": say("Nobody answered in time"), "undo": say("The last answer was taken back"),
 }
 CLOSING_SOON = timedelta(hours=1)
 
@@ -225,7 +227,7 @@ def install(app: Flask) -> None:
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
         vital_reviews=vital_reviews, RIGHT_TO_LEFT=RIGHT_TO_LEFT,
         local=local, links=links, same_page=same_page, in_languages=in_languages)
-    app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ANSWERS=ANSWERS, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES,
+    app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ASKED_BY=ASKED_BY, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES,
                                  TIME_STATES=TIME_STATES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 

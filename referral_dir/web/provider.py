@@ -8,7 +8,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import availability, consents, handoffs, inbox, roster, threads
+from referral_dir.desk import availability, consents, handoffs, inbox, roster, threads, undoing
 from referral_dir.domain.consent_record import WITHDRAWN_BY, Withdrawal
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import choices
@@ -18,12 +18,18 @@ from referral_dir.domain.vocabulary import HandoffAction, Reason, Role
 from referral_dir.store.db import reading
 from referral_dir.web import board
 from referral_dir.web.auth import action, actor, edge, now, showing, writing
+from referral_dir.web.languages import in_words
 
 blueprint = Blueprint("provider", __name__, url_prefix="/provider")
 GUARD = frozenset({Role.PROVIDER})
 BOARD = board.add_views(blueprint, "capacity_board")
 # No sign-in lasts longer.
 LONGEST_WAIT = timedelta(hours=12)
+# What is said after an answer; of most, that the officer will see it.
+ANSWERED = say("Done. The officer will see it.")
+DONE = {"accept": say("Accepted: the officer is told, and you see what the person agreed to share. Next, say where to "
+                      "meet."),
+        "reject": say("Declined: the officer is told, and asks another service.")}
 
 
 @blueprint.get("/")
@@ -71,7 +77,11 @@ def _page(handoff_id: UUID, errors: dict[str, str], code: int) -> ResponseReturn
         view = handoffs.read_incoming(session, actor(), handoff_id, now())
         thread = threads.read(session, actor(), handoff_id, now())
         seen = inbox.version_of(session, actor(), handoff_id)
+        undo_until = undoing.until(session, view.handoff, now())
+        said_full = view.handoff.reason == Reason.FULL
+        full = availability.still_free(session, actor(), view.service.id) if said_full else None
     text = render_template("provider/handoff.html", view=view, thread=thread, version=seen, reasons=_reasons(),
+                           undo_until=undo_until, full=full, set_number=BOARD.set,
                            hold_for=HOLD_FOR, withdrawn_by=WITHDRAWN_BY, errors=errors, form=request.form)
     return text, code, _until_the_end(view, thread)
 
@@ -107,7 +117,17 @@ def answer(handoff_id: UUID, step: str) -> ResponseReturnValue:
                                 hold_until=now() + wanted if wanted else None)
     except Invalid as error:
         return _page(handoff_id, error.errors, 422)
-    flash(_("Done. The officer will see it."))
+    flash(in_words(DONE.get(step, ANSWERED)))
+    return redirect(url_for("provider.handoff", handoff_id=handoff_id))
+
+
+@blueprint.post("/handoff/<uuid:handoff_id>/undo")
+@action("handoff:answer")
+def undo(handoff_id: UUID) -> ResponseReturnValue:
+    """Take back a decline or an arrival, while nothing has followed."""
+    with writing() as session:
+        undoing.undo(session, actor(), handoff_id, now())
+    flash(_("Undone. The officer will see it."))
     return redirect(url_for("provider.handoff", handoff_id=handoff_id))
 
 

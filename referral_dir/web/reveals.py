@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from referral_dir.desk import listings, reveals
+from referral_dir.desk import asking, listings, reveals
 from referral_dir.domain.errors import Invalid
 from referral_dir.domain.handoff import UNDER_WAY
 from referral_dir.domain.vocabulary import HandoffState, Role
@@ -94,4 +94,5 @@ def shown(handoff_id: UUID) -> ResponseReturnValue:
     """What the provider shows to me now."""
     with writing() as session:
         found = reveals.read_revealed(session, actor(), handoff_id, now())
-    return render_template("reveals/shown.html", shown=found, lines=reveals.LINES)
+        phones = asking.phones(session, found.service.id)
+    return render_template("reveals/shown.html", shown=found, lines=reveals.LINES, phones=phones)
