@@ -67,8 +67,13 @@ def draft(case_id: UUID, service_id: UUID) -> ResponseReturnValue:
 
 
 def _written(form: forms.Form) -> dict[str, str]:
-    """What was written down on the spot, to be shared; what is empty changes nothing."""
+    """What was written down on the spot, to be shared; what is empty changes nothing. Raises Invalid where something is
+    written and not ticked: it may be a tick that was taken away."""
     sent = {field: form.get(f"write_{field}", "").strip() for field in IDENTIFYING_FIELDS}
+    wrong: dict[str, str] = {f"write_{field}": say("tick it if it may be shared, or empty it")
+                             for field, value in sent.items() if value and field not in form.getlist("fields")}
+    if wrong:
+        raise Invalid(wrong)
     return {field: value for field, value in sent.items() if value}
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from flask import Flask
+from flask import Flask, g
 from flask_login import current_user
 
-from referral_dir.desk import break_glass
+from referral_dir.desk import break_glass, clocks
 from referral_dir.desk.cases import AGES
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
@@ -27,7 +28,7 @@ from referral_dir.domain.saying import say, say_many, say_week_time
 from referral_dir.domain.talking import ASKED_BY, OTHER_TIME, QUESTIONS, TIME_STATES
 from referral_dir.store.cases import Case
 from referral_dir.store.db import reading
-from referral_dir.web.auth import HOME, edge, now
+from referral_dir.web.auth import HOME, actor_or_none, edge, now
 from referral_dir.web.forms import ASKED
 from referral_dir.web.languages import RIGHT_TO_LEFT, ui_language
 from referral_dir.web.links import local, phone_link, safe_link
@@ -179,15 +180,31 @@ def clock(moment: datetime) -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """Date and time in UTC: handoffs cross time zones, so the zone is said."""
+    """Date and time on the reader's own clock, or in UTC where that is not known. Handoffs cross time zones, so the
+    zone is always said."""
     if moment is None:
         return ""
-    return f"{format_datetime(moment.astimezone(UTC), 'd MMM y HH:mm', locale=ui_language())} UTC"
+    zone = reader_zone()
+    if zone is None:
+        return f"{format_datetime(moment.astimezone(UTC), 'd MMM y HH:mm', locale=ui_language())} UTC"
+    return str(format_datetime(moment, "d MMM y HH:mm z", locale=ui_language(), tzinfo=zone))
+
+
+def reader_zone() -> ZoneInfo | None:
+    """The zone of the reader's own clock, looked up once for a page, and only by one that says a time."""
+    who = actor_or_none()
+    if who is None:
+        return None
+    if "zone" not in g:
+        with reading(edge().store, who) as session:
+            g.zone = clocks.of_reader(session, who)
+    found: ZoneInfo | None = g.zone
+    return found
 
 
 def day(moment: datetime) -> str:
     """The day alone, for paper."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+    return f"{moment.astimezone(reader_zone() or UTC):%Y-%m-%d}"
 
 
 def dated(moment: date) -> str:

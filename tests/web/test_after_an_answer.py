@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
-from referral_dir.desk import handoffs, threads, undoing
+from referral_dir.desk import cases, handoffs, threads, undoing
 from referral_dir.domain.access import Actor
 from referral_dir.domain.errors import Invalid, WrongState
 from referral_dir.domain.vocabulary import HandoffAction, HandoffState, Reason
 from referral_dir.store.cases import Handoff
 from referral_dir.store.db import Store, transaction
-from referral_dir.store.directory import Phone
+from referral_dir.store.directory import Phone, Service
 from tests import cast as people
 from tests.web.conftest import Browser, World
 
@@ -118,3 +119,30 @@ def test_why_it_was_no_stands_on_the_case_and_a_board_that_says_otherwise_is_set
     assert "Undone. The officer will see it." in words(undone)
     with transaction(world.store) as session:
         assert session.scalars(select(Handoff.state).where(Handoff.id == world.handoff)).one() == "requested"
+
+
+def test_times_are_on_the_readers_own_clock_and_say_which(world: World, sign_in: SignIn) -> None:
+    with transaction(world.store) as session:
+        session.get_one(Service, world.cast.shelter).timezone = "America/New_York"
+        due = session.get_one(Handoff, world.handoff).answer_by
+    assert due is not None
+    here = due.astimezone(ZoneInfo("America/New_York"))
+    assert f"{here:%H:%M} EST" in words(sign_in(world.cast.olga).get(f"/officer/handoff/{world.handoff}")), \
+        "of the town that her cases are in"
+    sent = words(sign_in(world.cast.petra).get(f"/provider/handoff/{world.handoff}"))
+    assert "EST" in sent
+    assert " UTC" not in sent
+
+
+def test_what_is_written_down_and_not_ticked_is_asked_about(world: World, sign_in: SignIn) -> None:
+    olga = sign_in(world.cast.olga)
+    with transaction(world.store) as session:
+        case_id = cases.open_case(session, world.cast.olga, cases.NewCase(
+            needs=["shelter.emergency"], languages=["ht"], place=people.MIAMI), people.NOW).id
+    path = f"/officer/case/{case_id}/consent/{world.cast.shelter}"
+    page = olga.get(path).text
+    assert page.count('name="write_phone"') == page.count('value="phone"') == 1, "one place for each, not two lists"
+    refused = olga.post(path, write_phone="+1 305 555 0142")
+    assert refused.status_code == 422
+    assert "tick it if it may be shared, or empty it" in refused.text
+    assert olga.post(path, write_phone="+1 305 555 0142", fields="phone").status_code == 302
