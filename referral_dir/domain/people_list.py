@@ -23,10 +23,12 @@ LONGEST_LINE: Final = 300
 MOST_PEOPLE: Final = 50
 _CUT: Final = re.compile(r"[,;\t،؛|]+")
 # "60+" and "30s" are ages; "mother+girl" are two people.
-_TOKEN: Final = re.compile(r"\d+\+(?!\s*[^\W_])|\d+s(?![^\W_])|\d+-\d+|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_TOKEN: Final = re.compile(r"\d+\+(?!\s*[^\W_])|\d+s(?![^\W_])|\d+-\d+|\d+|[^\W\d_]+(?:['’][^\W\d_]+)*|[+&]")
 _FAMILY: Final = re.compile(r"\b(?:family|familia|famille|group|grupo|groupe)\s+(?:of|de)\s+(?=\d)", re.IGNORECASE)
 _IGNORED: Final = re.compile(r"[\s.:()/&+~≈×-]+")
 LONGEST_NAME: Final = 4
+# A number between two words for people is an age from here on: "woman 30 girl 6", but "woman 2 girls".
+FEWEST_YEARS: Final = 12
 SHORTEST_LANGUAGE: Final = 3
 
 # Folded word -> (age band, gender) of who is meant. A word for a child says nothing of the years: the younger band.
@@ -62,7 +64,7 @@ _JOINING: Final = ("and with of a an one the her his their plus also speaks spea
                    "approx approximately roughly maybe nearly almost y con una un su sus de la el habla necesita unos "
                    "aproximadamente casi alrededor et avec une son sa ses du des parle environ presque і й та з із має "
                    "говорить близько приблизно десь біля و مع حوالي تقريبا نحو")
-JOINING: Final = frozenset(fold(word) for word in _JOINING.split())
+JOINING: Final = frozenset({*(fold(word) for word in _JOINING.split()), "+", "&"})
 # Who writes "shelter" for somebody tonight means a bed, and not any housing.
 MEANT: Final[Mapping[str, str]] = MappingProxyType({"shelter": "shelter.emergency"})
 ACCESS: Final[Mapping[str, str]] = MappingProxyType({
@@ -226,6 +228,8 @@ def _person_or_number(heard: _Heard, words: Sequence[str], place: int, since: in
         band, gender = WHO[word]
         before = _said_before(words, place)
         count = int(before) if before.isdigit() and not _is_years(words, place) else 1
+        if count >= FEWEST_YEARS and words[place - 2:place - 1] and words[place - 2] in WHO:
+            count = 1
         member = Member(gender, *(_SPANS[band] if band else (None, None)))
         heard.people += [member] * min(count, MOST_PEOPLE + 1)
         if _is_years(words, place):  # "6 year old girl"
@@ -240,7 +244,9 @@ def _person_or_number(heard: _Heard, words: Sequence[str], place: int, since: in
 def _number(heard: _Heard, words: Sequence[str], place: int, since: int) -> None:
     """A number before a word for people counts them, and is read with that word; any other is an age, or a count."""
     following = next((word for word in words[place + 1:] if word not in AGE_WORDS), "")
-    if following in WHO and (words[place].isdigit() or words[place + 1] in AGE_WORDS):
+    # "woman 30 girl 6": nobody counts as many girls who has just named one woman.
+    years = place > 0 and words[place - 1] in WHO and words[place].isdigit() and int(words[place]) >= FEWEST_YEARS
+    if following in WHO and not years and (words[place].isdigit() or words[place + 1] in AGE_WORDS):
         return
     is_age = not words[place].isdigit() or any(word in AGE_WORDS for word in words)
     if is_age or heard.people:

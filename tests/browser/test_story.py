@@ -110,6 +110,7 @@ def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -
     page.click("text=Find services for this case")
     page.click("button:has-text('Ask this one') >> nth=0")
     page.check("input[name=fields][value=name]")
+    assert [page.is_visible(f"#write_{name}") for name in ("name", "phone")] == [True, False], "a tick opens its field"
     officer.picture("consent-1")
     page.click("text=Next: read it to them")
     page.check("input[name=interpreter][value=professional_remote]")

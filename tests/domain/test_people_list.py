@@ -45,6 +45,10 @@ def test_people_ages_languages_and_needs_are_understood_in_any_order(
     ("father with 2 boys 4 and 7", "man, boy of 4, boy of 7", (4, 110)),
     ("mère et bébé", "woman, child of 0 to 11", (0, 110)),
     ("2 women", "2 × woman", (18, 110)),
+    ("mother 30 + girl 6", "woman of 30, girl of 6", (6, 30)),
+    ("mother 30 girl 6", "woman of 30, girl of 6", (6, 30)),
+    ("woman 30 & 2 girls", "woman of 30, 2 × girl of 0 to 11", (0, 30)),
+    ("1 woman 2 girls", "woman, 2 × girl of 0 to 11", (0, 110)),
     ("5 people", "", None),
     ("person and girl 6", "person, girl of 6", (6, 110)),
 ])
