@@ -58,6 +58,8 @@ ACTS: Final[Mapping[str, str]] = MappingProxyType({
     "time:propose": say("proposed when you could come"),
     "time:decide": say("answered when you could come"),
     "calendar:read": say("took the time of arrival into a calendar"),
+    "address:read": say("looked at the address that was shown for you"),
+    "address:reveal": say("showed an officer the address for you"),
     "handoff:escalate": say("told everyone of the service, as nobody had looked at the request yet"),
     "handoff:request": say("asked a service for help for you"),
     "handoff:read": say("looked at how the request stands"),

@@ -4,12 +4,14 @@ Catalogues are read when a language is first asked for (a quarter of a second), 
 """
 
 import io
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from babel import Locale
 from babel.dates import format_datetime
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -20,6 +22,10 @@ from referral_dir.domain.saying import Kind, Said
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "translations"
 COMMAS: Final = {"ar": "، "}
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
+VALUE: Final = re.compile(r"%\(\w+\)[sd]")
+# First strong isolate, and its end: between them a value is laid out by its own direction.
+ISOLATED: Final = "\u2068\\g<0>\u2069"
 
 
 @cache
@@ -30,9 +36,20 @@ def catalogue(language: str) -> Translations:
         return Translations()
     compiled = io.BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
+        write_mo(compiled, isolated(read_po(file, locale=language)) if language in RIGHT_TO_LEFT else
+                 read_po(file, locale=language))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def isolated(texts: Catalog) -> Catalog:
+    """With each value kept apart from the sentence around it: "77 Main Street (east)" within Arabic would otherwise be
+    read as "Main Street 77", its brackets and commas where the sentence ends."""
+    for text in texts:
+        said = text.string
+        text.string = (tuple(VALUE.sub(ISOLATED, form) for form in said) if isinstance(said, (tuple, list))
+                       else VALUE.sub(ISOLATED, said))
+    return texts
 
 
 def in_language(value: Any, language: str) -> Any:

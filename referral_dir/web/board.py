@@ -16,6 +16,7 @@ from referral_dir.domain.saying import say
 from referral_dir.store.db import reading
 from referral_dir.web import forms
 from referral_dir.web.auth import action, actor, edge, now, writing
+from referral_dir.web.languages import direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def week(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
         found = availability.week(session, actor(), capacity_id, now())
     rows = [[format_date(day.day, "EEE d MMM"), *(_("not known") if number is None else number for number in (
         day.fewest, day.most, day.maximum))] for day in found.days]
-    fewest = [(format_date(day.day, "EEE"), day.fewest) for day in found.days]
+    fewest = [(format_date(day.day, "EEEEEE" if direction() == "rtl" else "EEE"), day.fewest) for day in found.days]
     return render_template("board_week.html", line=found.line, rows=rows[::-1], fewest=fewest, to=to,
                            full=sum(number == 0 for _name, number in fewest))
 

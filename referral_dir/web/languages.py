@@ -17,13 +17,12 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from referral_dir.desk import accounts
-from referral_dir.desk.translating import catalogue, in_language
+from referral_dir.desk.translating import RIGHT_TO_LEFT, catalogue, in_language
 from referral_dir.domain.saying import UI_LANGUAGES, Said
 from referral_dir.store.db import transaction
 
 # In their own words, as everybody looks for their own.
 OWN_NAMES: Final = {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية", "uk": "Українська"}
-RIGHT_TO_LEFT: Final = frozenset({"ar"})
 
 
 class _Catalogues(Domain):  # type: ignore[misc]

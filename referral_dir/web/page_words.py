@@ -66,6 +66,10 @@ WORDS = {
     "bed": say("beds"), "hour": say("hours"), "appointment": say("appointments"),
     "inactive": say("Not offered"), "temporarily closed": say("Closed for now"), "defunct": say("Closed for good"),
     "available": say("Places free"), "unconfirmed": say("Not confirmed lately"),
+    "officer": say("Officer"), "caseworker": say("Caseworker"), "provider": say("Provider"),
+    "overseer": say("Overseer"), "administrator": say("Administrator"),
+    "vital_interests": say("To save a life"), "own_copy": say("For the person's own copy"),
+    "safety": say("For the person's safety"),
 }
 DAY_NAMES = {"MO": say("Monday"), "TU": say("Tuesday"), "WE": say("Wednesday"), "TH": say("Thursday"),
              "FR": say("Friday"), "SA": say("Saturday"), "SU": say("Sunday")}

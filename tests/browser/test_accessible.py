@@ -36,7 +36,7 @@ ERRORS: Final = (
 )
 RULES: Final = """{resultTypes: ['violations'],
   runOnly: {type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']},
-  rules: {'empty-heading': {enabled: true}}}"""
+  rules: {'empty-heading': {enabled: true}, 'heading-order': {enabled: true}}}"""
 CONTRAST: Final = "{resultTypes: ['violations'], runOnly: {type: 'rule', values: ['color-contrast']}}"
 WRONG: Final = """async options => {
   for (const details of document.querySelectorAll('main details')) details.open = true;
