@@ -46,7 +46,7 @@ def isolated(texts: Catalog) -> Catalog:
     """With each value kept apart from the sentence around it: "77 Main Street (east)" within Arabic would otherwise be
     read as "Main Street 77", its brackets and commas where the sentence ends."""
     for text in texts:
-        said = text.string
+        said: Any = text.string or ""
         text.string = (tuple(VALUE.sub(ISOLATED, form) for form in said) if isinstance(said, (tuple, list))
                        else VALUE.sub(ISOLATED, said))
     return texts

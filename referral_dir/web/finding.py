@@ -61,16 +61,16 @@ def find_services() -> ResponseReturnValue:
 @blueprint.post("/compare")
 @action("service:read")
 def compare() -> ResponseReturnValue:
-    """Two or three of the answer side by side."""
+    """Two or three of the answer side by side; again in another language, as nothing is asked by that."""
     form = forms.chosen_place(request.form)
     try:
-        with writing() as session:
+        with showing() as session:
             compared = find.compare_services(session, edge().indexes, actor(), _need(session, form), now=now(),
                                              service_ids=forms.uuids(form.getlist("compare")))
     except Invalid as error:
         if set(error.errors) - {"compare"}:
             return _question(form, error.errors), 422
-        with writing() as session:
+        with showing() as session:
             answer = find.match_services(session, edge().indexes, actor(), _need(session, form), now(),
                                          weighed=find.WEIGHED, shown=forms.shown(form), only=forms.only(form))
         return _answer(form, answer, error.errors), 422

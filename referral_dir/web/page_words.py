@@ -13,6 +13,7 @@ from referral_dir.desk import break_glass, clocks
 from referral_dir.desk.cases import AGES
 from referral_dir.desk.demo import DEMO_ACCOUNTS, DEMO_PASSWORD
 from referral_dir.desk.languages import COMMON, language_name, own_name
+from referral_dir.desk.translating import RIGHT_TO_LEFT
 from referral_dir.domain.access import allowed
 from referral_dir.domain.availability import age_text, count_text
 from referral_dir.domain.consent import IDENTIFYING_FIELDS
@@ -30,7 +31,7 @@ from referral_dir.store.cases import Case
 from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, actor_or_none, edge, now
 from referral_dir.web.forms import ASKED
-from referral_dir.web.languages import RIGHT_TO_LEFT, ui_language
+from referral_dir.web.languages import ui_language
 from referral_dir.web.links import local, phone_link, safe_link
 from referral_dir.web.navigation import in_languages, links, same_page
 

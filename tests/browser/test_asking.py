@@ -6,7 +6,7 @@ import pytest
 
 from referral_dir.desk.demo import DEMO_PASSWORD
 from tests.browser.counting import Counter, written_down
-from tests.browser.test_accessible import Reader, _axe
+from tests.browser.test_accessible import OTHERS, Reader, _axe
 from tests.browser.test_story import Person, address, chromium  # noqa: F401
 
 HARBOUR = "Harbour Safe House (invented)"
@@ -112,22 +112,27 @@ def test_every_step_is_kept_on_another_device_and_in_arabic(chromium: Any, addre
 
 
 
-
 def test_the_pages_on_the_way_are_for_everybody(chromium: Any, address: str) -> None:  # noqa: F811
-    """Pages that only exist between two steps, which the walk of all pages does not meet."""
+    """Pages that only exist between two steps, which the walk of all pages does not meet; in every language that the
+    page has a menu for (what is held out to the person is in theirs)."""
     reader = Reader.__new__(Reader)
     reader.context = chromium.new_context(viewport={"width": 390, "height": 844}, bypass_csp=True,
                                                reduced_motion="reduce")
     reader.context.add_init_script(_axe())
-    reader.page, reader.address, reader.shot, reader.strangers = reader.context.new_page(), address, "axe-390", []
+    reader.page, reader.address, reader.shot, reader.strangers = reader.context.new_page(), address, "nojs-axe", []
     page, wrong = reader.page, {}
 
     def look(name: str) -> None:
         page.wait_for_load_state("load")
         page.wait_for_timeout(100)
-        found = reader.all_wrong()
-        if found:
+        if found := reader.all_wrong():
             wrong[name] = found
+        page.set_viewport_size({"width": 320, "height": 256})
+        for language in OTHERS:
+            if reader.chooses(language) and (found := reader.wrong_in_words()):
+                wrong[f"{name} {language}"] = found
+        reader.chooses("en")
+        page.set_viewport_size({"width": 390, "height": 844})
 
     ask_for_a_safe_house(reader)
     look("terms")
@@ -156,5 +161,15 @@ def test_the_pages_on_the_way_are_for_everybody(chromium: Any, address: str) -> 
     page.check("input[name=needs][value='shelter.emergency']")
     page.click("button[name=do]")
     look("several")
+    reader.sends("/officer/", {"needs": "shelter.safe_house", "near": "Miami, FL"}, ".result")
+    look("results")
+    for box in page.locator("input[name=compare]").all()[:2]:
+        box.check()
+    page.click("text=Compare those that are ticked")
+    look("compared")
+    page.click("text=Back to all results")
+    page.click("summary:has-text('Why this one') >> nth=0")
+    page.click("button:has-text('A page for the person') >> nth=0")
+    look("for the person")
     reader.context.close()
     assert wrong == {}
