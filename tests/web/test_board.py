@@ -8,6 +8,7 @@ import pytest
 
 from referral_dir.desk import notify, reminders
 from referral_dir.domain.access import Actor
+from referral_dir.store.capacity import CapacityHistory
 from referral_dir.store.db import transaction
 from referral_dir.store.directory import ServiceCapacity
 from tests import cast as people
@@ -65,7 +66,12 @@ def test_a_conflict_shows_both_numbers_and_keeps_what_was_typed(world: World, si
 
 def test_the_week_has_a_table_and_is_for_keepers_alone(world: World, sign_in: SignIn) -> None:
     path = f"capacity/{world.cast.beds}/week"
-    page = sign_in(world.cast.clara).get(f"/caseworker/{path}")
+    clara = sign_in(world.cast.clara)
+    assert "Nothing was written down in these seven days" in clara.get(f"/caseworker/{path}").text
+    with transaction(world.store) as session:
+        session.add(CapacityHistory(sequence=10**6, capacity_id=world.cast.beds, at=people.NOW - timedelta(days=2),
+                                    available=4, maximum=10, cause="other"))
+    page = clara.get(f"/caseworker/{path}")
     assert page.status_code == 200
     assert "<table" in page.text
     assert "Petra" not in page.text
