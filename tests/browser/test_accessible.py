@@ -23,7 +23,7 @@ from referral_dir.domain.saying import UI_LANGUAGES
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine
 from tests import cast as people
-from tests.browser.test_story import SHOTS, Person, chromium, take  # noqa: F401
+from tests.browser.test_story import SCALE, SHOTS, Person, chromium, take  # noqa: F401
 from tests.web import access_walk
 from tests.web.conftest import World
 
@@ -137,7 +137,7 @@ class Reader(Person):
 
     def __init__(self, chromium: Any, stage: Stage, who: str, **options: Any) -> None:  # noqa: F811
         self.context = chromium.new_context(viewport={"width": 390, "height": 844}, bypass_csp=True,
-                                            reduced_motion="reduce", **options)
+                                            reduced_motion="reduce", device_scale_factor=SCALE, **options)
         self.context.add_init_script(_axe())
         self.page, self.address = self.context.new_page(), stage.address
         if who != "nobody":
@@ -180,14 +180,13 @@ class Reader(Person):
         return True
 
     def _picture(self, path: str) -> None:
-        """On a phone, and for a page in English on a desktop too."""
+        """In English on a phone and a desktop, in Arabic on a phone."""
+        language, before = self.page.get_attribute("html", "lang"), self.page.viewport_size
         name = "-".join(part for part in path.split("?")[0].split("/") if part and len(part) < 30) or "home"
-        language = self.page.locator("html").get_attribute("lang")
-        take(self.page, f"page-{name}-{language}-390")
-        if language == "en":
-            self.page.set_viewport_size({"width": 1280, "height": 900})
-            take(self.page, f"page-{name}-en-1280")
-            self.page.set_viewport_size({"width": 390, "height": 844})
+        for width, height in {"en": ((390, 844), (1280, 900)), "ar": ((390, 844),)}.get(language, ()):
+            self.page.set_viewport_size({"width": width, "height": height})
+            take(self.page, f"page-{name}-{language}-{width}")
+        self.page.set_viewport_size(before)
 
     def wrong(self, rules: str = RULES) -> list[str]:
         found: list[str] = self.page.evaluate(f"() => ({WRONG})({rules})")

@@ -21,6 +21,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 SHOTS = os.environ.get("SHOTS")
+# All pictures together are to be small: at less than one dot for each of the page's, and not endless.
+SCALE, LONGEST = 0.7 if SHOTS else 1.0, 2400
+# What stays in its place while one scrolls would lie over the middle of a picture of the whole page.
+FIXED = """how => {
+  for (const e of document.querySelectorAll('.top, .go, .fresh, .thumb')) e.style.position = how;
+  return document.documentElement.scrollHeight; }"""
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +53,20 @@ def address(settings: config.Settings, sqlite_store: Store) -> Iterator[str]:
 
 
 def take(page: Any, name: str) -> None:
-    """A picture of the whole page in the folder that SHOTS names (`run.py screens`)."""
-    page.screenshot(path=f"{SHOTS}/{name}.jpg", type="jpeg", quality=45, full_page=True)
+    """A picture of the page from its top, in the folder that SHOTS names (`run.py screens`)."""
+    size = page.viewport_size
+    high = min(LONGEST, max(page.evaluate(FIXED, "static"), size["height"]))
+    page.screenshot(path=f"{SHOTS}/{name}.jpg", type="jpeg", quality=40, full_page=True,
+                    clip={"x": 0, "y": 0, "width": size["width"], "height": high})
+    page.evaluate(FIXED, "")
 
 
 class Person:
     """Someone at a phone; what their browser asks of any other host, or refuses by our policy, is a failure."""
 
     def __init__(self, chromium: Any, address: str, script: bool, width: int = 390) -> None:
-        self.context = chromium.new_context(viewport={"width": width, "height": 844}, java_script_enabled=script)
+        self.context = chromium.new_context(viewport={"width": width, "height": 844}, java_script_enabled=script,
+                                            device_scale_factor=SCALE)
         self.page = self.context.new_page()
         self.address, self.strangers, self.shot = address, [], f"{'js' if script else 'nojs'}-{width}"
         self.page.on("request", lambda r: self.strangers.append(r.url)

@@ -156,7 +156,7 @@ def build(world: World) -> Walk:
                                      created=people.NOW, expires=people.NOW + timedelta(days=7)),
             "break_glass": BreakGlass(
                 case_id=case.id, recipient_organization_id=cast.pablo.organization_id, person_id=olive.person_id,
-                reason="immediate_danger", imminence="now", why_no_consent="unconscious", fields=["name"],
+                reason="immediate_violence", imminence="now", why_no_consent="unconscious", fields=["name"],
                 explanation=crypto.seal(cases.case_key(session, case), b"marker words", row_id, "explanation"),
                 id=row_id, granted=people.NOW, expires=people.NOW + timedelta(hours=1),
                 review_by=people.NOW + timedelta(hours=24)),
@@ -169,7 +169,7 @@ def build(world: World) -> Walk:
                                created=people.NOW, body=b""),
             "job": ImportJob(source="invented", suffix=".json", format="auto", state="done", created=people.NOW,
                              heartbeat=people.NOW),
-            "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="case:read", at=people.NOW, details={})}
+            "pattern": UnusualPattern(person_id=cast.omar.person_id, kind="often:case:read", at=people.NOW, details={})}
         session.add_all(rows.values())
         session.flush()
         made = {"batch": batch_id, **{name: row.id for name, row in rows.items()}}
