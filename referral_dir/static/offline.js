@@ -51,10 +51,8 @@
     event.preventDefault();
     asked = question();
     const found = asked && offlineRank(copy, asked, Date.now()), says = ({ service: s }) => asked.words.every(w => fold([s.n, s.d, copy.organizations[s.o]].join()).includes(w));
-    const near = asked ? found.near.filter(says).slice(0, 5).map(card) : [];
-    if (near.length) near.unshift(node("h2", word("nearly")));
     out.replaceChildren(...asked ? [node("h2", `${word("found")}: ${found.matches.filter(says).length}`), ...found.matches.filter(says).slice(0, 20).map(card),
-      ...near] : [node("p", word("check"), { className: "error" })]);
+      node("h2", word("nearly")), ...found.near.filter(says).slice(0, 5).map(card)] : [node("p", word("check"), { className: "error" })]);
     out.focus();
   };
 
