@@ -62,7 +62,7 @@ def test_a_number_is_confirmed_changed_and_undone_in_a_tap_each_and_by_mail(
     assert page.input_value(f"#{row} input.short") == "90000"
     keeper.picture("board-wrong")
     page.click(f"#{row} a:text-is('The last seven days')")
-    keeper.see("The fewest that were free on each day")
+    keeper.see("Nothing was written down in these seven days.")
     keeper.picture("board-week")
     keeper.done()
     confirm_by_mail(Person(chromium, stale, script), path)

@@ -22,7 +22,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 SHOTS = os.environ.get("SHOTS")
 # All pictures together are to be small: at less than one dot for each of the page's, and not endless.
-SCALE, LONGEST = 0.7 if SHOTS else 1.0, 2400
+SCALE, LONGEST = 0.7 if SHOTS else 1.0, 2000
 # What stays in its place while one scrolls would lie over the middle of a picture of the whole page.
 FIXED = """how => {
   for (const e of document.querySelectorAll('.top, .go, .fresh, .thumb')) e.style.position = how;
@@ -56,7 +56,7 @@ def take(page: Any, name: str) -> None:
     """A picture of the page from its top, in the folder that SHOTS names (`run.py screens`)."""
     size = page.viewport_size
     high = min(LONGEST, max(page.evaluate(FIXED, "static"), size["height"]))
-    page.screenshot(path=f"{SHOTS}/{name}.jpg", type="jpeg", quality=40, full_page=True,
+    page.screenshot(path=f"{SHOTS}/{name}.jpg", type="jpeg", quality=30, full_page=True,
                     clip={"x": 0, "y": 0, "width": size["width"], "height": high})
     page.evaluate(FIXED, "")
 
