@@ -67,6 +67,7 @@
     var none = input.parentNode.querySelector("[data-none]");
     if (none) { none.textContent = found ? "" : none.dataset.none; }
   });
+  all("details[open]", function (panel) { panel.dataset.begun = 1; });
   all("[data-poll]", function (link) {
     setInterval(function () {
       if (document.hidden) { return; }
@@ -75,7 +76,8 @@
       }).then(function (now) {
         if (now === link.dataset.version) { return; }
         // Who has opened a panel, or is in one, is not to lose it.
-        if (dirty || document.querySelector("main details[open],main :focus")) { link.hidden = false; } else { location.reload(); }
+        if (dirty || document.querySelector("main details[open]:not([data-begun]),main :focus")) { link.hidden = false; }
+        else { location.reload(); }
       }).catch(function () {});
     }, (link.dataset.every || 30) * 1000);
   });

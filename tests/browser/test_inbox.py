@@ -11,7 +11,8 @@ from referral_dir.desk import cases, consents, handoffs
 from referral_dir.desk.accounts import actor_of
 from referral_dir.desk.demo import DEMO_PASSWORD
 from referral_dir.domain.consent_record import Terms
-from referral_dir.domain.vocabulary import Place
+from referral_dir.domain.vocabulary import Place, Reason
+from referral_dir.store.cases import Handoff
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, transaction
 from referral_dir.store.directory import Organization, Service
@@ -68,6 +69,17 @@ def test_a_provider_asks_agrees_on_a_time_and_accepts(
     cards = provider.page.locator("article.card h3 a")
     assert str(second) in str(cards.first.get_attribute("href")), "what is most urgent stands first"
     provider.picture("inbox-two")
+    if script:
+        provider.page.click("summary:has-text('Decline') >> nth=0")
+        with transaction(store) as session:
+            begun = session.get_one(Handoff, second)
+            officer_of = actor_of(session.get_one(Member, begun.requested_by_id))
+            handoffs.cancel(session, officer_of, second, Reason.NO_LONGER_NEEDED, datetime.now(UTC))
+        provider.page.clock.fast_forward(25_000)
+        provider.page.wait_for_selector("text=Something has changed: show it")
+        assert provider.page.is_visible("button:text-is('Nobody speaks the language')"), "what is open is not taken away"
+        provider.page.click("text=Something has changed: show it")
+        provider.see("Waits for you (1)")
     provider.page.click(f"a[href*='{first}']")
     provider.page.click("text=Ask a question")
     provider.picture("questions")

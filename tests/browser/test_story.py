@@ -154,7 +154,7 @@ def test_from_finding_to_completion(chromium: Any, address: str, script: bool) -
     page.goto(handoff)
     officer.see("The blue door by the invented chemist's")
     provider.page.click("button:text-is('The person has arrived')")
-    provider.page.click("button:text-is('Complete')")
+    provider.page.click("button:text-is('They have been helped: finish')")
     provider.see("Completed")
     assert "Invented Person" not in provider.page.content()
     page.goto(handoff)
