@@ -77,7 +77,7 @@ def test_a_provider_asks_agrees_on_a_time_and_accepts(
             handoffs.cancel(session, officer_of, second, Reason.NO_LONGER_NEEDED, datetime.now(UTC))
         provider.page.clock.fast_forward(25_000)
         provider.page.wait_for_selector("text=Something has changed: show it")
-        assert provider.page.is_visible("button:text-is('Nobody speaks the language')"), "what is open is not taken away"
+        assert provider.page.is_visible("button:text-is('Nobody speaks the language')"), "what is open stays"
         provider.page.click("text=Something has changed: show it")
         provider.see("Waits for you (1)")
     provider.page.click(f"a[href*='{first}']")
