@@ -1,6 +1,6 @@
 """What comes next in a case, and what waits on whom in all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,9 +9,10 @@ from uuid import UUID
 from referral_dir.domain import task_list as rules
 from referral_dir.domain.access import Actor, require
 from referral_dir.domain.consent import PURPOSE_REFERRAL, is_active
+from referral_dir.domain.talking import TALKING
 from referral_dir.domain.task_list import Line, Outlook, Step
-from referral_dir.domain.vocabulary import HandoffState, Reason
-from referral_dir.store import break_glass_queries, case_queries
+from referral_dir.domain.vocabulary import HandoffState, Party, Reason
+from referral_dir.store import break_glass_queries, case_queries, threads
 from referral_dir.store.cases import Case, Consent, Handoff
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def waiting(session: "Session", actor: Actor, now: datetime) -> list[Waiting]:
     consents = case_queries.consents_of_cases(session, [case.id for case in cases])
     handoffs = case_queries.handoffs_from(session, actor)
     names = case_queries.handoff_names(session, handoffs)
+    spoke = threads.last_parties(session, [h.id for h in handoffs if h.state in TALKING])
+    wrote = {handoff_id for handoff_id, party in spoke.items() if party == Party.RECIPIENT}
     found = [_waiting(session, case, [h for h in handoffs if h.case_id == case.id],
-                      [k for k in consents if k.case_id == case.id], names.services, now) for case in cases]
+                      [k for k in consents if k.case_id == case.id], names.services, wrote, now) for case in cases]
     return sorted(found, key=lambda line: rules.urgency(line.outlook, line.case.priority, line.case.created))
 
 
@@ -70,8 +73,8 @@ def chosen_service(session: "Session", actor: Actor, consent: Consent) -> UUID |
 
 
 def _waiting(session: "Session", case: Case, handoffs: Sequence[Handoff], consents: Sequence[Consent],
-             services: Mapping[UUID, str], now: datetime) -> Waiting:
-    lines = [Line(HandoffState(h.state), Reason(h.reason) if h.reason else None, h.answer_by, h.created)
+             services: Mapping[UUID, str], wrote: Collection[UUID], now: datetime) -> Waiting:
+    lines = [Line(HandoffState(h.state), Reason(h.reason) if h.reason else None, h.answer_by, h.created, h.id in wrote)
              for h in handoffs]
     draft = next((h for h in handoffs if h.state == HandoffState.DRAFT), None)
     step = _step(session, consents, draft, now) if draft else None

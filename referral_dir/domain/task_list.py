@@ -41,6 +41,8 @@ class Line:
     reason: Reason | None
     answer_by: datetime | None
     created: datetime
+    # The service asked or wrote something last.
+    wrote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ def next_step(newest: Consent | None, now: datetime, *, standing: bool) -> Step:
 def outlook(lines: Sequence[Line], step: Step | None) -> Outlook:
     """Whose turn it is in a case with these handoffs; `step` is that of a service that was chosen and not asked yet."""
     states = {line.state for line in lines}
+    if any(line.wrote for line in lines):
+        return Outlook(Turn.OURS, say("The service asks something: read and answer"),
+                       min((line.answer_by for line in lines if line.wrote and line.answer_by), default=None))
     if HandoffState.ACCEPTED in states:
         return Outlook(Turn.OURS, say("Bring the person: they are expected"))
     if states & UNDER_WAY:

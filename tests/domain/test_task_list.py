@@ -1,5 +1,6 @@
 """Which step comes next, and whose turn it is."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -42,6 +43,8 @@ def line(state: HandoffState, reason: Reason | None = None, answer_by: timedelta
     ([line(HandoffState.CANCELLED, Reason.NO_RESPONSE)], None, Turn.OURS, "Nobody answered: ask the next one"),
     ([line(HandoffState.CANCELLED, Reason.CHOSE_ANOTHER)], None, Turn.OURS, "Choose a service"),
     ([line(HandoffState.ACCEPTED)], None, Turn.OURS, "Bring the person: they are expected"),
+    ([replace(line(HandoffState.REQUESTED, None, HOUR), wrote=True)], None, Turn.OURS,
+     "The service asks something: read and answer"),
     ([line(HandoffState.IN_PROGRESS)], None, Turn.NOBODY, "The person has arrived"),
     ([line(HandoffState.COMPLETED)], None, Turn.OURS, "Done: close the case, or ask for more"),
 ])

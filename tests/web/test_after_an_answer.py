@@ -87,6 +87,7 @@ def test_where_to_meet_is_asked_and_said_in_one_tap_after_a_yes(world: World, si
     assert olga.post(f"/thread/{world.handoff}/ask", question="meeting").status_code == 422, "nobody has said yes"
     petra.post(f"/thread/{world.handoff}/ask", question="stairs")
     assert "Your turn: they ask or tell you something." in words(olga.get(page))
+    assert "The service asks something: read and answer" in words(olga.get("/officer/cases"))
     assert "so it can't be undone" in words(petra.get("/provider/"))
     accepted = petra.client.post(f"/provider/handoff/{world.handoff}/accept",
                                  data={"csrf_token": petra.token}, follow_redirects=True)
