@@ -14,6 +14,7 @@ import click
 
 import config
 from referral_dir import cli_retention, logs
+from referral_dir.cli_demo import load_month
 from referral_dir.cli_start import clear_errors as _clear_errors
 from referral_dir.cli_start import open_all as _open
 from referral_dir.cli_start import this_moment as _now
@@ -70,6 +71,7 @@ def demo_command() -> None:
         if not settings.demo:
             raise click.ClickException("set REFERRAL_DIR_DEMO=1: invented accounts do not belong in a real directory")
         load_demo(store)
+        load_month(store, _now())
         _print_accounts()
 
 
@@ -414,6 +416,7 @@ def serve() -> None:
         settings, store = _open()
         if settings.demo:
             load_demo(store)
+            load_month(store, _now())
             _print_accounts()
         from waitress import create_server
 

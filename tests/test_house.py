@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "index": {"store", "domain"},
     "desk": {"index", "geo", "store", "domain"}, "interop": {"desk", "geo", "geocoder", "store", "domain", "logs"},
     "web": {"desk", "interop", "geo", "store", "domain", "logs"}, "logs": set(),
-    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_start", "cli_retention", "logs",
-            "serving"},
+    "cli": {"desk", "geo", "geocoder", "store", "domain", "interop", "index", "cli_demo", "cli_start", "cli_retention",
+            "logs", "serving"},
     "serving": {"interop"},
-    "cli_start": {"desk", "store", "domain", "interop"}, "cli_retention": {"cli_start", "desk", "store", "domain"},
+    "cli_demo": {"desk", "store"}, "cli_start": {"desk", "store", "domain", "interop"},
+    "cli_retention": {"cli_start", "desk", "store", "domain"},
     "__init__": {"desk", "web", "store", "logs"},
 }
 FLASK_ROOMS = {"web", "__init__"}

@@ -41,6 +41,7 @@ class Undo:
 class Line:
     """One capacity on the board. `available` is free beyond the `held` places; `fresh`: still confirmed.
 
+    `said` is what a person, or an import, last said; `taken`: so many fewer are free since, by requests.
     `due`: somebody should say whether it is still true, as it is stale or will be, at `stale_at`.
     """
 
@@ -58,6 +59,12 @@ class Line:
     fresh: bool
     due: bool
     undo: Undo | None
+    said: int
+
+    @property
+    def taken(self) -> int:
+        """How many requests have taken since the number was said; below zero where they gave some back."""
+        return self.said - self.available
 
     @property
     def fewer(self) -> int | None:
@@ -76,8 +83,9 @@ def board(session: "Session", actor: Actor, now: datetime) -> Sequence[Line]:
     rows = listing_queries.capacities_kept(session, actor.organization_id, own_only=actor.role is Role.PROVIDER)
     ids = [row.capacity.id for row in rows]
     held, acts = case_queries.held_places(session, actor, ids), capacity.newest(session, ids)
-    lines = [_line(row, held.get(row.capacity.id, 0), _undo(acts.get(row.capacity.id), actor, now), now)
-             for row in rows]
+    said = capacity.last_said(session, ids)
+    lines = [_line(row, held.get(row.capacity.id, 0), _undo(acts.get(row.capacity.id), actor, now), now,
+                   said.get(row.capacity.id)) for row in rows]
     return sorted(lines, key=lambda line: (not line.due, line.stale_at, line.service, str(line.capacity_id)))
 
 
@@ -180,12 +188,14 @@ def week(session: "Session", actor: Actor, capacity_id: UUID, now: datetime) -> 
     return Week(_line(row, held, None, now), keeping.days(keeping.steps(known, now)))
 
 
-def _line(row: listing_queries.KeptCapacity, held: int, undoing: Undo | None, now: datetime) -> Line:
+def _line(row: listing_queries.KeptCapacity, held: int, undoing: Undo | None, now: datetime,
+          said: int | None = None) -> Line:
     number = row.capacity
     fresh = rules.is_fresh(rules.Capacity(row.unit, number.available, number.maximum, number.updated), now)
     return Line(number.id, number.service_id, row.service, row.confidential, row.unit, number.available,
                 number.maximum, held, number.updated, row.updated_by, keeping.stale_at(row.unit, number.updated), fresh,
-                not fresh or keeping.needs_a_word(row.unit, number.updated, now), undoing)
+                not fresh or keeping.needs_a_word(row.unit, number.updated, now), undoing,
+                number.available if said is None else said)
 
 
 def _undo(act: capacity.CapacityHistory | None, actor: Actor, now: datetime) -> Undo | None:

@@ -277,6 +277,13 @@ def search_services(session: "Session", indexes: Indexes, actor: Actor | None, t
                         helplines(place.country if place else None))
 
 
+def name_of_service(session: "Session", actor: Actor, service_id: UUID) -> str | None:
+    """What an active service is called; None where there is none."""
+    require(actor, "service:read")
+    service = session.get(Service, upkeep_queries.merged_into(session, service_id) or service_id)
+    return service.name if service is not None and service.status == "active" else None
+
+
 def read_service(session: "Session", actor: Actor | None, service_id: UUID, now: datetime) -> ServiceView:
     """One service. Without an actor (the public pages) a confidential or ended one does not exist."""
     if actor is not None:

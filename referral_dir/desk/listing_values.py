@@ -443,6 +443,24 @@ def e164(number: str, country: str | None) -> str | None:
         if phonenumbers.is_possible_number(parsed) else None
 
 
+def doubtful_phones(text: str, country: str | None) -> list[str]:
+    """Of the lines of telephones, the numbers that can't be dialled as they stand in the service's country."""
+    numbers = [found["number"].strip() for line in text.splitlines() if (found := PHONE.fullmatch(line))]
+    return [number for number in numbers if not _dials(number, country)]
+
+
+def _dials(number: str, country: str | None) -> bool:
+    """Whether it fits the plan of its country, or is one of its short numbers, like 112. Without a country a number
+    that does not begin with + can't be judged."""
+    if country is None and not number.startswith("+"):
+        return True
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_possible_number(parsed) or phonenumbers.is_possible_short_number(parsed)
+
+
 def _write_hours(session: "Session", rows: Rows, text: str) -> None:
     # Hours that were given for the service at this one place give way to its own; what is no week stays.
     site = rows.first.site.id if rows.first else None

@@ -229,6 +229,9 @@ def _warnings(view: ServiceView, values: Values) -> list[str]:
         found.append(say("It is not offered to anybody: its status is not “active”."))
     if not values["needs"]:
         found.append(say("It helps with nothing yet: nobody will find it by what they need."))
+    found += [say("“%(number)s” does not look like a complete telephone number. Check it: perhaps nobody can ring it.",
+                  number=number)
+              for number in listing_values.doubtful_phones(values["phones"], view.service.country)]
     if not values["phones"] and not view.parts.phones:
         found.append(say("It has no telephone."))
     if values.get("city") and not values.get("point") and listing_values.town(values) is None:

@@ -5,17 +5,19 @@ It holds no confidential service, no case and nobody's name. It is JSON with sho
 - `made`: seconds since 1970; `days`: for how many the opening hours are in it; `place`, `radius`: what was chosen.
 - `rules`: the weights, shelf lives and fits of `domain/`, so that the device ranks as the server does.
 - `needs`, `languages`, `areas`, `eligibility`, `hours`, `organizations`: each value once; services name them by number.
-- `services`, in order of id: `i` id in hexadecimal, `n` name, `o` organization, `t` phones, `c`, `s` needs confirmed
-  and suggested, `u` offered until, `p` points in 1e-7 degrees, `a` areas, `k` country, `r` remote, `l` languages, `w`
-  has interpretation, `y` ages from and to, `m` largest household, `e` eligibility, `x` says more about eligibility,
-  `f` free: one for each person, number, said when, believed for so many seconds; `h` hours, `q` takes requests;
-  `d` its description, cut. What is not said is left out.
+- `services`, in order of id: `i` id in hexadecimal, `n` name, `o` organization, `t` phones (as written, and as dialled
+  where that differs), `c`, `s` needs confirmed and suggested, `u` offered until, `p` points in 1e-7 degrees, `a` areas,
+  `k` country, `r` remote, `l` languages, `w` has interpretation, `y` ages from and to, `m` largest household, `e`
+  eligibility, `x` says more about eligibility, `f` free: one for each person, number, said when, believed for so many
+  seconds; `h` hours, `q` takes requests; `d` its description, cut. What is not said is left out.
 - `towns`: the region's towns, as no gazetteer is on the device.
 
-`static/offline-rules.js` reads it; `tests/browser/test_offline.py` asks it and `domain/matching.py` the same questions.
+`static/offline-rules.js` reads it (its verdicts: 0 met, 1 unknown, 2 unmet); `tests/browser/test_offline.py` asks it
+and `domain/matching.py` the same questions.
 """
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -124,7 +126,7 @@ def _row(c: Candidate, phones: Sequence[tuple[str, str | None]], tables: Mapping
     row = {
         "i": c.service_id.hex, "n": c.name,
         "o": tables["organizations"].of((c.organization_id, c.organization)),
-        "t": [e164 or number for number, e164 in phones[:2]],
+        "t": [_phone(*pair) for pair in phones[:2]],
         "c": tables["needs"].all_of(sorted(c.confirmed_needs)), "s": tables["needs"].all_of(sorted(c.suggested_needs)),
         "u": c.offered_until.isoformat() if c.offered_until else None,
         "p": [[round(lat * STEPS_PER_DEGREE), round(lon * STEPS_PER_DEGREE)] for lat, lon in c.points],
@@ -141,6 +143,12 @@ def _row(c: Candidate, phones: Sequence[tuple[str, str | None]], tables: Mapping
     known = _hours(c, made)
     return {**{key: value for key, value in row.items() if value or (key in ("o", "m") and value is not None)},
             **({"h": tables["hours"].of(known)} if known is not None else {})}
+
+
+def _phone(number: str, e164: str | None) -> list[str]:
+    """As it is written, and as it is dialled where that differs."""
+    dialled = e164 or re.sub(r"[^+\d]", "", number)
+    return [number] if dialled == number else [number, dialled]
 
 
 def _described(text: str | None) -> dict[str, str]:

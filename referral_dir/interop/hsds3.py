@@ -77,7 +77,8 @@ def read_json_records(path: Path, report: ImportReport, now: datetime) -> list[S
         reader.object(table, item, {})
     if not reader.records:
         raise ImportRefused(say(
-            "%(file)s holds no organization, service or taxonomy in the form of HSDS 3", file=path.name))
+            "%(file)s holds no organization, service or taxonomy in the form of HSDS 3: at its top should stand a list "
+            "of organizations, or an object with “organizations”", file=path.name))
     return reader.records
 
 
@@ -123,10 +124,24 @@ def _tops(parsed: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for table, items in found:
             yield from ((table, item) for item in items if isinstance(item, dict))
         return
-    for item in parsed if isinstance(parsed, list) else [parsed]:
-        if not isinstance(item, dict) or "id" not in item:
-            raise ImportRefused(say("%(file)s is JSON, but not of HSDS 3: its objects have no id", file=name))
+    items = parsed if isinstance(parsed, list) else [parsed]
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            raise ImportRefused(say(
+                "%(file)s is JSON, but not of HSDS 3: object %(number)s of %(all)s is no organization "
+                "or service in braces",
+                file=name, number=number, all=len(items)))
+        if "id" not in item:
+            raise ImportRefused(say(
+                "%(file)s is JSON, but not of HSDS 3: object %(number)s of %(all)s has no id. It has %(keys)s. Every "
+                "organization, service and place needs an “id” of its own", file=name, number=number, all=len(items),
+                keys=_keys(item)))
         yield _kind(item, name), item
+
+
+def _keys(item: dict[str, Any]) -> str:
+    """What an object holds, by its keys alone: they say what it is, and nothing of what is in it."""
+    return ", ".join(f"“{key[:30]}”" for key in list(item)[:6]) or "–"
 
 
 def _kind(item: dict[str, Any], name: str) -> str:

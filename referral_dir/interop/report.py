@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from referral_dir.domain.withholding import Traces
 
 SHOWN: Final = 80
+NAMED: Final = 20
 FORMATS: Final = ("auto", "hsds3-json", "hsds3-csv", "hsds1-csv", "unhcr-geojson")
 
 
@@ -47,6 +48,15 @@ class ImportReport:
     dry_run: bool = False
     tables: dict[str, Counts] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
+    # The first services that are new, or changed: id, name, and whether anyone may see them.
+    services: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def name_service(self, change: Literal["new", "changed"], row: Mapping[str, Any]) -> None:
+        """Name a service, while few are named."""
+        named = self.services.setdefault(change, [])
+        if len(named) < NAMED:
+            named.append({"id": str(row["id"]), "name": str(row["name"]),
+                          "public": row.get("status", "active") == "active" and not row.get("confidential")})
 
     def count(self, table: str) -> Counts:
         """The counts of a table, made when first asked for."""
@@ -82,6 +92,7 @@ class ImportReport:
                 "tables": {name: asdict(counts) for name, counts in sorted(self.tables.items())},
                 "refused": sum(i.kind == "refused" for i in self.issues),
                 "repaired": sum(i.kind == "repaired" for i in self.issues),
+                "services": self.services,
                 "issues": [asdict(issue) for issue in self.issues]}
 
     def write(self, path: str) -> None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 from referral_dir.domain.saying import say
@@ -258,12 +258,14 @@ class Writer:
             old = found.get(row_id)
             if old is None:
                 created.append(row)
+                self._name(table, "new", row)
                 self.created[table].add(row_id)
                 self._touch(table, row)
                 continue
             new = self._changes(table, old, row)
             if new:
                 import_queries.change(self.session, table, row_id, new)
+                self._name(table, "changed", {**old, **new})
                 self._touch(table, {**old, **new})
             if counts and counted:
                 counts.updated += bool(new)
@@ -272,6 +274,10 @@ class Writer:
         self.ids[table] |= set(rows)
         if counts and counted:
             counts.created += len(created)
+
+    def _name(self, table: str, change: Literal["new", "changed"], row: Mapping[str, Any]) -> None:
+        if table == "service":
+            self.report.name_service(change, row)
 
     def _changes(self, table: str, old: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         new = {k: v for k, v in row.items() if k in old and not _same(old[k], v)}

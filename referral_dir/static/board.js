@@ -15,7 +15,8 @@
     if (key === "k" || key === "arrowup") { to = -1; }
     if (to) {
       event.preventDefault();
-      (rows[rows.indexOf(row) + to] || row).focus();
+      var shown = rows.filter(function (each) { return !each.hidden; });
+      (shown[shown.indexOf(row) + to] || row).focus();
     } else if (/^[yu+=−-]$/.test(key)) {
       event.preventDefault();
       press(row, key === "=" ? "+" : key === "−" ? "-" : key);

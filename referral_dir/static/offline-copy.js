@@ -14,8 +14,9 @@
     document.querySelectorAll("[data-when-kept]").forEach(part => { part.hidden = !copy; });
     if (copy) {
       const time = document.querySelector("[data-made]");
-      time.textContent = new Date(copy.made * 1000).toLocaleString(document.documentElement.lang);
-      document.querySelector("[data-count]").textContent = copy.services.length + " · " + copy.place[0];
+      time.textContent = new Date(copy.made * 1000).toLocaleString(document.documentElement.lang.replace(/^en$/, "en-GB"), { dateStyle: "medium", timeStyle: "short" });
+      const count = document.querySelector("[data-count]");
+      count.textContent = count.dataset.count.replace("#", copy.services.length).replace("@", () => copy.place[0]);
       if (!form.near.value) { form.near.value = copy.place[0]; }
     }
   }

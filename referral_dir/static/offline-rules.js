@@ -1,4 +1,4 @@
-// domain/matching.py on the device; desk/offline.py says what the keys are. Verdicts: 0 met, 1 unknown, 2 unmet.
+// domain/matching.py on the device: see desk/offline.py.
 function offlineRank(pack, need, now) {
   const rules = pack.rules, rad = x => x * Math.PI / 180, any = (list, test) => (list || []).some(test);
   const km = (a, b, c, d) => {
@@ -52,7 +52,7 @@ function offlineRank(pack, need, now) {
         best[fluency(own, asked)] = best[fluency(own, asked)] || [own, asked];
       }
     }
-    for (const n of [3, 2]) { if (best[n]) { return ["language", 0, rules.fluency[n], "speaks", best[n][3 - n ? 0 : 1]]; } }
+    for (const n of [3, 2]) { if (best[n]) { return ["language", 0, rules.fluency[n], "speaks", best[n][n - 2]]; } }
     if (s.w) { return ["language", 0, rules.interpreted, "interpretation", need.languages[0]]; }
     for (const code of need.languages) {
       if (chosen[code] && chosen[code] !== s) { return ["language", 0, rules.interpreted, "interpretation", code, chosen[code]]; }

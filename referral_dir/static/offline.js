@@ -1,19 +1,21 @@
-// The page of desk/offline.py's copy.
+// The copy's page.
 (async function () {
   const id = name => document.getElementById(name), form = id("ask"), out = id("answer"), begun = id("begun");
   const word = name => id("word-" + name)?.textContent || name;
-  const node = (tag, text, more) => Object.assign(document.createElement(tag), { textContent: text || "" }, more);
+  const node = (tag, text, more) => Object.assign(document.createElement(tag), { textContent: text }, more);
   const lang = document.documentElement.lang, fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
   const time = at => new Date(at).toLocaleString(lang, { dateStyle: "medium", timeStyle: "short" });
   const answer = await fetch("/offline/copy").catch(() => 0), copy = answer.ok && await answer.json();
   id(copy ? "kept" : "none").hidden = false;
   if (!copy) { return; }
   const towns = [copy.place, ...copy.towns], town = name => towns.find(t => fold(t[0]) === fold(name));
-  const aged = () => { id("age").textContent = `${time(copy.made * 1000)} (${Math.round((Date.now() / 1000 - copy.made) / 3600)} h)`; };
-  aged();
-  setInterval(aged, 60000);
+  const ago = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+  (function aged() {
+    id("age").textContent = `${time(copy.made * 1000)} (${ago.format(Math.round((copy.made - Date.now() / 1000) / 3600), "hour")})`;
+    setTimeout(aged, 60e3);
+  })();
   id("towns").append(...towns.map(t => node("option", t[0])));
-  const spoken = code => new Intl.DisplayNames(lang, { type: "language" }).of(code);
+  const tongues = new Intl.DisplayNames(lang, { type: "language" });
   let asked, held;
 
   function question() {
@@ -38,11 +40,11 @@
     fact(m.distance != null ? m.distance + " km" : word("remote"));
     fact(s.f ? `${word(m.state)}: ${s.f[1]} (${time(s.f[2] * 1000)})` : word("free"), free && "good");
     for (const [name, verdict, , how, code, who] of m.criteria) {
-      if (code) { fact(`${word(how)}: ${spoken(code)}${who ? " – " + who.n : ""}`, "good"); }
+      if (code) { fact(`${word(how)}: ${tongues.of(code)}${who ? " – " + who.n : ""}`, "good"); }
       if (verdict === 2) { fact(word("unmet") + ": " + word(name), "bad"); }
     }
-    fact(word(m.opening.state) + (when ? " " + time(when) : ""));
-    for (const t of s.t || []) { box.append(node("a", t, { className: "phone", href: "tel:" + t.replace(/[^+\d]/g, "") }), " "); }
+    fact(when ? `${word(m.opening.state)} ${time(when)}` : word(m.opening.state + "-"));
+    for (const [t, to = t] of s.t || []) { box.append(node("a", t, { className: "phone", href: "tel:" + to }), " "); }
     if (s.q && !m.unmet) { box.append(node("button", word("begin"), { onclick: () => hold(s) })); }
     return box;
   }
@@ -50,15 +52,16 @@
   form.onsubmit = event => {
     event.preventDefault();
     asked = question();
-    const found = asked && offlineRank(copy, asked, Date.now()), says = ({ service: s }) => asked.words.every(w => fold([s.n, s.d, copy.organizations[s.o]].join()).includes(w));
-    out.replaceChildren(...asked ? [node("h2", `${word("found")}: ${found.matches.filter(says).length}`), ...found.matches.filter(says).slice(0, 20).map(card),
-      node("h2", word("nearly")), ...found.near.filter(says).slice(0, 5).map(card)] : [node("p", word("check"), { className: "error" })]);
+    const [fit, near] = asked ? Object.values(offlineRank(copy, asked, Date.now())).map(all => all.filter(({ service: s }) =>
+      asked.words.every(w => fold([s.n, s.d, copy.organizations[s.o]].join()).includes(w)))) : [];
+    out.replaceChildren(...asked ? [node("h2", `${word("found")}: ${fit.length}`), ...fit.slice(0, 20).map(card),
+      near[0] ? node("h2", word("nearly")) : "", ...near.slice(0, 5).map(card)] : [node("p", word("check"), { className: "error" })]);
     out.focus();
   };
 
   const iv = crypto.getRandomValues(new Uint8Array(12)), how = { name: "AES-GCM", iv };
   async function hold(s) {
-    const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+    const key = await crypto.subtle.generateKey({ ...how, length: 256 }, false, ["encrypt", "decrypt"]);
     const text = JSON.stringify([...new FormData(form), ["service_id", s.i]]);
     const sealed = await crypto.subtle.encrypt(how, key, new TextEncoder().encode(text));
     held = () => crypto.subtle.decrypt(how, key, sealed);

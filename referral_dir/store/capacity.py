@@ -90,6 +90,15 @@ def newest(session: Session, capacity_ids: Collection[UUID]) -> dict[UUID, Capac
     return {row.capacity_id: row for row in rows}
 
 
+def last_said(session: Session, capacity_ids: Collection[UUID]) -> dict[UUID, int]:
+    """What each number was when it last changed by anything but a handoff."""
+    last = select(func.max(CapacityHistory.sequence)).where(
+        among(_history.capacity_id), CapacityHistory.cause != "handoff").group_by(CapacityHistory.capacity_id)
+    rows = session.execute(select(CapacityHistory.capacity_id, CapacityHistory.available)
+                           .where(CapacityHistory.sequence.in_(last)), {"ids": list(capacity_ids)})
+    return {row.capacity_id: row.available for row in rows}
+
+
 def levels(session: Session, capacity_id: UUID, since: datetime) -> Sequence[tuple[datetime, int, int | None]]:
     """(at, available, maximum) since then, and the last one before it, oldest first."""
     columns = select(CapacityHistory.at, CapacityHistory.available, CapacityHistory.maximum).where(

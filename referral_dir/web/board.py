@@ -51,7 +51,7 @@ def set_number(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
             availability.set_available(session, actor(), capacity_id, number, now(), seen=_seen())
     except Invalid as error:
         return page(to, error, capacity_id)
-    flash(_("Saved, as of now."))
+    flash(_("Saved, as of now."), f"row-{capacity_id}")
     return _back(to, capacity_id)
 
 
@@ -62,7 +62,7 @@ def confirm(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
             availability.still_true(session, actor(), capacity_id, now(), seen=_seen())
     except Invalid as error:
         return page(to, error, capacity_id)
-    flash(_("Confirmed, as of now."))
+    flash(_("Confirmed, as of now."), f"row-{capacity_id}")
     return _back(to, capacity_id)
 
 
@@ -73,7 +73,7 @@ def undo(to: Endpoints, capacity_id: UUID) -> ResponseReturnValue:
             availability.undo(session, actor(), capacity_id, request.form.get("change", 0, type=int), now())
     except Invalid as error:
         return page(to, error, capacity_id)
-    flash(_("It is as it was before."))
+    flash(_("It is as it was before."), f"row-{capacity_id}")
     return _back(to, capacity_id)
 
 

@@ -3,11 +3,12 @@
 from typing import cast
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+import config
 from referral_dir.desk import organizations
 from referral_dir.desk.opening_up import catch_up
 from referral_dir.domain.errors import Invalid
@@ -33,6 +34,7 @@ TABLES = {"service": say("Services"), "organization": say("Organizations"), "loc
           "address": say("Addresses"), "phone": say("Phone numbers"), "schedule": say("Opening hours"),
           "language": say("Languages"), "service_capacity": say("Free places"), "contact": say("Contacts")}
 ISSUES_SHOWN = 50
+EXAMPLES = config.ROOT / "data" / "examples"
 LARGEST_MB = jobs.LARGEST // 1024**2
 
 
@@ -80,6 +82,20 @@ def send() -> ResponseReturnValue:
         return _all(error.errors, 422)
     _start(job.id)
     return redirect(url_for("imports.one", job_id=job.id))
+
+
+@blueprint.get("/example.json")
+@action("directory:import")
+def example() -> ResponseReturnValue:
+    """A small invented directory to take as a pattern (`data/build_examples.py`)."""
+    return send_from_directory(EXAMPLES, "hsds.json", as_attachment=True)
+
+
+@blueprint.get("/example.zip")
+@action("directory:import")
+def example_tables() -> ResponseReturnValue:
+    """The same in tables."""
+    return send_from_directory(EXAMPLES, "hsds-csv.zip", as_attachment=True)
 
 
 @blueprint.get("/<uuid:job_id>")

@@ -45,7 +45,7 @@ def my_cases() -> ResponseReturnValue:
 @action("case:create")
 def new_case() -> ResponseReturnValue:
     """The form for a case, filled in with what was asked in the find form."""
-    return render_template("officer/new_case.html", form=case_form.filled(request.form), errors={}, **forms.CHOICES)
+    return _new_case(case_form.filled(request.form), {}, 200)
 
 
 @blueprint.post("/cases")
@@ -63,10 +63,18 @@ def open_case() -> ResponseReturnValue:
             if service_id is not None:
                 handoffs.choose(session, actor(), case.id, service_id, now())
     except Invalid as error:
-        return render_template("officer/new_case.html", form=form, errors=error.errors, **forms.CHOICES), 422
+        return _new_case(form, error.errors, 422)
     if service_id is not None:
         return redirect(url_for("consent.draft", case_id=case.id, service_id=service_id))
     return redirect(url_for("officer.case", case_id=case.id))
+
+
+def _new_case(form: forms.Form, errors: dict[str, str], code: int) -> ResponseReturnValue:
+    """The form, which names the service that is to be asked, if it is known."""
+    chosen = next(iter(forms.uuids(form.getlist("service_id"))), None)
+    with writing() as session:
+        asked = find.name_of_service(session, actor(), chosen) if chosen else None
+    return render_template("officer/new_case.html", form=form, errors=errors, asked=asked, **forms.CHOICES), code
 
 
 @blueprint.get("/case/<uuid:case_id>")

@@ -5,18 +5,27 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from referral_dir.desk import demo, handoffs
+import pytest
+from sqlalchemy import select, update
+
+import config
+from referral_dir import create_app
+from referral_dir.cli import load_demo
+from referral_dir.cli_demo import load_month
+from referral_dir.desk import demo, figures, handoffs
+from referral_dir.desk.accounts import actor_of
 from referral_dir.domain.access import Actor
 from referral_dir.domain.opening import Opening, OpenState
 from referral_dir.domain.reference import short
 from referral_dir.domain.vocabulary import Role
 from referral_dir.store.cases import Case
-from referral_dir.store.db import reading, transaction
-from referral_dir.store.directory import Location, Service, ServiceAtLocation, ServiceNeed
-from referral_dir.store.people import Person
+from referral_dir.store.db import Store, reading, transaction
+from referral_dir.store.directory import Location, Service, ServiceAtLocation, ServiceCapacity, ServiceNeed
+from referral_dir.store.people import LoginSession, Person
 from referral_dir.web.page_words import opening_text
 from tests import cast as people
-from tests.web.conftest import Browser, World
+from tests.web.conftest import Browser, World, token
+from tests.web.test_administration import until, upload
 
 SignIn = Callable[[Actor], Browser]
 
@@ -119,3 +128,100 @@ def test_the_trail_is_checked_in_plain_words(world: World, sign_in: SignIn) -> N
     page = sign_in(world.cast.vera).get("/oversight/verify").text
     assert "Keep a seal elsewhere" in page
     assert not re.search(r"(?<!-)\bhead\b", re.sub(r"<[^>]*>", "", page.partition("<main")[2]))
+
+
+def test_the_board_says_near_the_row_that_it_is_saved_and_what_requests_have_taken(
+        world: World, sign_in: SignIn) -> None:
+    clara, beds = sign_in(world.cast.clara), world.cast.beds
+    clara.post(f"/caseworker/capacity/{beds}", seen="2", available="3")
+    assert "were said" not in clara.get("/caseworker/").text
+    people.request(world.store, world.cast)
+    assert "3 were said. A request has taken 1 since." in clara.get("/caseworker/").text, "the hold of the request"
+    assert clara.post(f"/caseworker/capacity/{beds}", seen="2", available="0").status_code == 302
+    page = clara.get("/caseworker/").text
+    assert page.count("Saved, as of now.") == 1
+    assert page.index(f'id="row-{beds}"') < page.index("Saved, as of now.")
+    assert "were said" not in page
+    row = page.partition(f'id="row-{beds}"')[2]
+    assert re.search(r'disabled aria-label="One fewer', row), "it stays in its place"
+    assert '<span class="tag">0 of 10 beds free' in row, "nothing free is no tick"
+
+
+def test_a_telephone_that_cannot_be_dialled_is_warned_of_and_not_refused(world: World, sign_in: SignIn) -> None:
+    clara, path = sign_in(world.cast.clara), f"/caseworker/service/{world.cast.shelter}"
+    page = clara.get(path).text
+    for anchor in re.findall(r'<a class="lead" href="#(part-[a-z]+)"', page):
+        assert f'<h2 id="{anchor}">' in page
+    assert page.count('href="#part-') == 11
+    assert '<div class="go"><button class="wide">Look at the changes' in page
+    seen = page.partition('name="seen" value="')[2].partition('"')[0]
+    for number, doubtful in (("305 555 01", True), ("+1 305 555 01", True), ("305 555 0100", False), ("911", False)):
+        preview = clara.post(path, seen=seen, phones=number).text
+        assert ("does not look like a complete telephone number" in preview) is doubtful, number
+        assert 'name="confirmed" value="yes"' in preview
+
+
+def test_a_request_that_goes_on_names_its_service(world: World, sign_in: SignIn) -> None:
+    olga = sign_in(world.cast.olga)
+    page = olga.post("/officer/cases/new", service_id=str(world.cast.shelter), needs="shelter.emergency").text
+    assert "This is to ask Harbour Shelter (invented)." in page
+    assert "This is to ask" not in olga.post("/officer/cases/new", needs="shelter.emergency").text
+
+
+@pytest.mark.parametrize("name", ["example.json", "example.zip"])
+def test_the_example_of_a_directory_can_be_taken_brought_and_read_by_its_names(
+        world: World, sign_in: SignIn, name: str) -> None:
+    adam = sign_in(world.cast.adam)
+    with transaction(world.store) as session:
+        session.execute(update(LoginSession).values(stepped_up=people.NOW))
+    assert "What the file must be, with an example" in adam.get("/administration/imports").text
+    example = adam.get(f"/administration/imports/{name}")
+    assert "attachment" in example.headers["Content-Disposition"]
+    path = upload(adam, example.data, name).headers["Location"]
+    assert until(adam, path, "checked", "failed") == "checked"
+    page = adam.get(path).text
+    assert "0 values were refused" in page
+    assert "New services" in page
+    assert "Sample Hill Wage Claims (invented)" in page
+    assert "Nobody keeps the new services yet" in page
+    adam.post(f"{path}/confirm")
+    assert until(adam, path, "done", "failed") == "done"
+    link = re.search(r'<a href="(/service/[0-9a-f-]+)">Sample Hill Wage Claims', adam.get(path).text)
+    assert link
+    assert "Sample Hill" in world.app.test_client().get(link.group(1)).text
+
+
+def test_a_file_without_ids_is_told_which_object_lacks_one(world: World, sign_in: SignIn) -> None:
+    adam = sign_in(world.cast.adam)
+    with transaction(world.store) as session:
+        session.execute(update(LoginSession).values(stepped_up=people.NOW))
+    path = upload(adam, b'[{"id": "1", "name": "One"}, {"name": "Two", "email": "x"}]').headers["Location"]
+    assert until(adam, path, "checked", "failed") == "failed"
+    page = adam.get(path).text
+    assert "object 2 of 2 has no id. It has “name”, “email”" in page
+    assert "What the file must be, with an example" in page
+
+
+def test_the_demos_last_month_shows_how_long_steps_took_as_counted_from_requests(
+        sqlite_store: Store, settings: config.Settings) -> None:
+    now = people.datetime.now(people.UTC)
+    load_demo(sqlite_store)
+    with reading(sqlite_store) as session:
+        before = {row.id: row.available for row in session.scalars(select(ServiceCapacity))}
+    load_month(sqlite_store, now)
+    load_month(sqlite_store, now)
+    with transaction(sqlite_store) as session:
+        row = session.scalars(select(Person).where(Person.role == Role.OVERSEER)).one()
+        overseer = actor_of(row)
+        found = figures.figures(session, overseer, now)
+        assert {r.id: r.available for r in session.scalars(select(ServiceCapacity))} == before
+    assert [step.times for step in found.steps] == [25, 12, 12, 12]
+    assert all(step.median and step.ninetieth for step in found.steps)
+    assert dict(found.declines.cells) == {"need_not_met": 7, "language": 6}
+    client = create_app(settings, sqlite_store).test_client()
+    browser = Browser(client)
+    browser.token = token(browser.get("/sign-in").text)
+    browser.post("/sign-in", email=row.email, password=demo.DEMO_PASSWORD)
+    page = browser.get("/oversight/figures").text
+    assert re.search(r"Half of all requests were answered within \d+ \w+; 9 of 10 within \d+ \w+\.", page)
+    assert "too few" not in page
