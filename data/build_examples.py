@@ -9,6 +9,7 @@ into an empty store, and what our own export writes of them is the JSON; the tab
 import csv
 import io
 import json
+import re
 import sys
 import tempfile
 import zipfile
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -30,6 +32,7 @@ TAKEN: Final = ("Demo Biscayne Legal Aid (invented)", "Demo Keys Relief (invente
 # Under other names, so that they are no doubles of the demo's own.
 NAMES: Final = (("Demo Biscayne", "Sample Hill"), ("Biscayne", "Sample Hill"), ("Demo Keys", "Sample Bay"),
                 ("Keys", "Sample Bay"), ("Invented for the demo.", "Invented, as an example."))
+UUID_: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Row = dict[str, Any]
 
 
@@ -40,6 +43,8 @@ def exported(folder: Path) -> Row:
     text = json.dumps({"organizations": few}, ensure_ascii=False)
     for old, new in NAMES:
         text = text.replace(old, new)
+    # And under ids of their own: what is brought under an id changes what is there.
+    text = UUID_.sub(lambda found: str(uuid5(NAMESPACE_URL, "example " + found.group())), text)
     (folder / "few.json").write_text(text, encoding="utf-8")
     store = Store(make_engine(f"sqlite:///{folder}/examples.db"), KeyRing((("k", new_key()),)))
     migrate(store.engine)

@@ -191,6 +191,13 @@ def test_the_example_of_a_directory_can_be_taken_brought_and_read_by_its_names(
     assert "Sample Hill" in world.app.test_client().get(link.group(1)).text
 
 
+def test_the_example_is_no_other_telling_of_the_demo() -> None:
+    ids = [set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", (config.ROOT / "data" / path).read_text()))
+           for path in ("examples/hsds.json", "demo/directory.json")]
+    assert len(ids[0]) > 20
+    assert ids[0].isdisjoint(ids[1]), "to try it out in the demo must not change the demo"
+
+
 def test_a_file_without_ids_is_told_which_object_lacks_one(world: World, sign_in: SignIn) -> None:
     adam = sign_in(world.cast.adam)
     with transaction(world.store) as session:
