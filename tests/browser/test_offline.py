@@ -97,6 +97,7 @@ def keep_a_copy(officer: Person, address: str) -> None:  # noqa: F811
     officer.picture("offline-opt-in")
     page.click("form[data-region] button")
     page.wait_for_selector("text=A copy is on this device")
+    officer.see("services around Miami")
     page.wait_for_function("navigator.serviceWorker.controller !== null")
 
 
@@ -121,6 +122,12 @@ def test_without_signal_the_copy_is_asked_and_a_request_is_begun_and_sent_later(
     page.check("input[name=languages][value=es]")
     page.click("#ask > button")
     page.wait_for_selector("#answer article")
+    officer.see("most safe houses, are not in this copy")
+    assert "+1 305 555 01" in page.inner_text("#answer .phone >> nth=0"), "as it is written"
+    assert str(page.get_attribute("#answer .phone >> nth=0", "href")).startswith("tel:+130555501")
+    assert all(text != "Open until" for text in page.locator("#answer .tag").all_inner_texts())
+    assert all(text for text in page.locator("#answer h2").all_inner_texts())
+    assert "this hour" in page.inner_text("#age")
     officer.picture("offline-answer")
     first = page.inner_text("#answer article h3 >> nth=0")
     page.click("#answer article button >> nth=0")
@@ -134,6 +141,7 @@ def test_without_signal_the_copy_is_asked_and_a_request_is_begun_and_sent_later(
     officer.context.set_offline(False)
     page.click("#send")
     page.wait_for_selector("button:text-is('Open the case')")
+    officer.see(f"This is to ask {first}.")
     assert page.is_checked("input[name=needs][value='legal.immigration']")
     assert page.is_checked("input[name=languages][value=es]")
     assert page.input_value("#near") == "Miami"

@@ -232,3 +232,14 @@ def test_the_demos_last_month_shows_how_long_steps_took_as_counted_from_requests
     page = browser.get("/oversight/figures").text
     assert re.search(r"Half of all requests were answered within \d+ \w+; 9 of 10 within \d+ \w+\.", page)
     assert "too few" not in page
+
+
+def test_one_answer_is_not_compared_and_a_found_name_keeps_its_spaces(world: World, sign_in: SignIn) -> None:
+    olga = sign_in(world.cast.olga)
+    one = olga.post("/officer/find", needs="shelter.emergency", near="Miami, FL").text
+    assert one.count('class="card result') == 1
+    assert 'name="compare"' not in one
+    found = olga.post("/officer/search", text="harbour").text
+    assert re.search(r'<h3><a href="[^"]+"><span dir="auto">', found), "beside a mark, a flex box loses the space"
+    handoff = olga.get(f"/officer/handoff/{world.handoff}").text
+    assert "by the officer" not in handoff
