@@ -44,8 +44,8 @@ AGAINST: Final = -1.0
 # How many needs, and how probable ones, are looked for.
 MOST_NEEDS: Final = 4
 LEAST_PROBABLE: Final = 0.08
-# Words of one sentence are no independent witnesses: each counts for so much less, or one that is misread ("school" of a
-# boy who wants to die) would outvote all others.
+# Words of one sentence are no independent witnesses: each counts for so much less, or one that is misread ("school" of
+# a boy who wants to die) would outvote all others.
 TOGETHER: Final = 2.5
 # What a service says of itself is long, and its words are no independent witnesses: each counts for so much less.
 WITNESSES: Final = 3.0
@@ -93,7 +93,8 @@ def meaning(text: str, unknown: Collection[str] = ()) -> Meaning:
     topics: dict[str, set[str]] = defaultdict(set)
     for phrase in frozenset().union(*named.values()):
         topics[phrase.need] |= {phrase.topic} - {""}
-    best = sorted(zip(_shares(told / TOGETHER), _codes(), strict=True), key=lambda each: (-each[0], each[1]))[:MOST_NEEDS]
+    shares = _shares(told / TOGETHER)
+    best = sorted(zip(shares, _codes(), strict=True), key=lambda each: (-each[0], each[1]))[:MOST_NEEDS]
     least = min(LEAST_PROBABLE, best[0][0])
     asked = [Asked(need, float(share), frozenset(topics[need])) for share, need in best if share >= least]
     return Meaning(tuple(asked), len(frozenset().union(*named)))
