@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from referral_dir.desk import audit, listing_values
+from referral_dir.desk import audit, listing_values, listing_writing
 from referral_dir.desk.find import Indexes, ServiceView
 from referral_dir.domain import zones
 from referral_dir.domain.access import Actor, require
@@ -193,13 +193,13 @@ def apply(session: "Session", service: Service, was_seen: "str | int", written: 
         raise Clash(weighed, current, service.revision)
     if not weighed.mine:
         return ()
-    columns = {change.field: listing_values.column(change) for change in weighed.mine
+    columns = {change.field: listing_writing.column(change) for change in weighed.mine
                if hasattr(Service, change.field) and change.field not in PLACE}
     if "verify_months" in columns and service.assured_date:
         columns["verify_due"] = next_check(service.assured_date, columns["verify_months"])
     if not listing_queries.bump_revision(session, service.id, service.revision, last_modified=now, **columns):
         raise WrongState(say("somebody else changed this service at the same moment: look at it and try again"))
-    listing_values.write_parts(session, rows, weighed.mine,
+    listing_writing.write_parts(session, rows, weighed.mine,
                                current | {change.field: change.after for change in weighed.mine})
     session.expire(service)
     return weighed.mine
