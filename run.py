@@ -24,8 +24,8 @@ CHECKS = {
     "bandit": ["bandit", "--quiet", "-ll", "--recursive", "referral_dir", "migrations", "benchmarks", "data",
                "config.py", "run.py"],
     "mypy": ["mypy"],
-    # A file at a time on each of two processors: what a module sets up is set up once.
-    "pytest": ["pytest", "--numprocesses", "2", "--dist", "loadfile"],
+    # A file at a time on each of two processors: what a module sets up is set up once. tests/conftest.py orders them.
+    "pytest": ["pytest", "--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
 }
 USAGE = """python3 run.py                     set up and serve the demo on 127.0.0.1:8000 (PORT changes it)
 python3 run.py setup               set up alone
