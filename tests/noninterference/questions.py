@@ -197,8 +197,8 @@ KINDS: Final[Mapping[str, tuple[int, Callable[[Chance], Question]]]] = {
     "match_services": (45, match_services), "explain_match": (20, explain_match),
     "search_services": (20, search_services), "interpreter_for": (5, interpreter_for),
     "public_help_search": (5, public_help_search), "compare_services": (6, compare_services),
-    "read_service": (6, read_service), "name_of_service": (2, name_of_service), "organizations_named": (2, organizations_named),
-    "type_ahead": (2, type_ahead)}
+    "read_service": (6, read_service), "name_of_service": (2, name_of_service),
+    "organizations_named": (2, organizations_named), "type_ahead": (2, type_ahead)}
 
 
 def questions(chance: Chance, count: int) -> Iterator[tuple[str, Question]]:
