@@ -150,10 +150,10 @@ class Walk:
 
 
 def plain(answer: Any) -> tuple[Any, ...]:
-    """Status, headers and body, without noise; the names of cookies, not the second in them."""
+    """Status, headers and body, without noise; the names of cookies, not the second in them, nor that of the answer."""
     body = _body(answer)
     headers = [(name, _quiet(re.sub(r"=[^;]*", "=", value, count=1) if name == "Set-Cookie" else value))
-               for name, value in answer.headers]
+               for name, value in answer.headers if name != "Date"]
     return answer.status_code, headers, _quiet(body)
 
 
