@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
 
 
-# What a test writes need not outlive a power cut: waiting for the disk was a third of the suite's time.
+# What a test writes need not outlive a power cut: no test waits for the disk.
 _prepare = db._prepare_sqlite
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from referral_dir import geo
 from referral_dir.desk import asked, audit, budgets
+from referral_dir.desk.interpreters import rows_with_lent
 from referral_dir.desk.languages import UnknownLanguage, language_codes
 from referral_dir.desk.words_found import find_words
 from referral_dir.domain import availability, matching
@@ -213,10 +214,8 @@ def compare_services(session: "Session", indexes: Indexes, actor: Actor, need: N
     if not 2 <= len(wanted) <= COMPARED:
         raise Invalid({"compare": say("tick two or three services to compare")})
     budgets.spend(session, actor, "service:read", now)
-    indexes.match.refresh(session)
-    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
-    rows = {c.service_id: c for c in candidates.load_candidates(session, {*wanted, *proposal.interpreters})}
-    chosen = choose_interpreters(need, [rows[i] for i in proposal.interpreters if i in rows], now)
+    rows, lent = rows_with_lent(session, indexes.match, need, wanted, now)
+    chosen = choose_interpreters(need, lent, now)
     judged = [_measured(need, matching.judge(need, rows[i], chosen, now)) for i in wanted
               if i in rows and matching.not_offered(need, rows[i]) is None]
     for match in judged:
@@ -227,12 +226,10 @@ def compare_services(session: "Session", indexes: Indexes, actor: Actor, need: N
 
 def explain_match(session: "Session", indexes: Indexes, need: Need, service_id: UUID, now: datetime) -> Explanation:
     """Why a service was or was not offered for the need, criterion by criterion. Raises NotFound."""
-    indexes.match.refresh(session)
-    proposal = indexes.match.propose(need, now, matches=1, near_misses=0)
-    rows = {c.service_id: c for c in candidates.load_candidates(session, {service_id, *proposal.interpreters})}
+    rows, lent = rows_with_lent(session, indexes.match, need, [service_id], now)
     if service_id not in rows:
         raise NotFound(say("no service has this id"))
-    return explain(need, rows[service_id], [rows[i] for i in proposal.interpreters if i in rows], now)
+    return explain(need, rows[service_id], lent, now)
 
 
 def _measured(need: Need, match: Match) -> Match:
