@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -40,6 +41,11 @@ LONGEST_CELL: Final = 20_000
 MOST_PARTS: Final = 200
 UNPACKED: Final = 64 * 1024 * 1024
 PACKED_AT_MOST: Final = 200
+# What takes time and memory is each element and attribute, not the bytes, so their signs are counted: in sheets (10,000
+# rows of 50 cells need 2 million), in the texts that they share, and in styles and lists, which cost ten times that.
+MOST_IN_SHEETS: Final = 2_000_000
+MOST_IN_TEXTS: Final = 1_000_000
+MOST_APART: Final = 100_000
 _CUTS: Final = (",", ";", "\t")
 
 
@@ -156,8 +162,25 @@ def _measure(data: bytes) -> None:
                         if b"<!DOCTYPE" in opened.read(2000).upper():
                             raise UnreadableFile(say("the workbook holds declarations that no spreadsheet writes: it "
                                                      "is not opened"))
+            _weigh(archive)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise UnreadableFile(say("this workbook can't be read: save it as XLSX again, or as CSV")) from error
+
+
+def _weigh(archive: zipfile.ZipFile) -> None:
+    """Refuse what takes long to read, without reading it as XML. Many attributes on one element cost more than each."""
+    weighed: Counter[int] = Counter()
+    for part in archive.infolist():
+        name = part.filename.lower()
+        most = MOST_IN_SHEETS if name.startswith("xl/worksheets/") else \
+            MOST_IN_TEXTS if name == "xl/sharedstrings.xml" else MOST_APART
+        elements = attributes = 0
+        with archive.open(part) as opened:
+            while piece := opened.read(1024 * 1024):
+                elements, attributes = elements + piece.count(b"<"), attributes + piece.count(b"=")
+        weighed[most] += elements
+        if weighed[most] > most or attributes > 3 * elements + MOST_APART:
+            raise UnreadableFile(say("the workbook is too large: send fewer rows at once"))
 
 
 def _text_of(value: Any) -> str:

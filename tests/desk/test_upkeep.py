@@ -435,6 +435,35 @@ def test_a_workbook_that_unpacks_to_far_more_declares_entities_or_never_ends_is_
             spreadsheets.read_table(bad)
 
 
+def test_a_workbook_that_would_take_long_to_read_is_not_opened_and_a_real_directory_is() -> None:
+    import io
+    import zipfile
+
+    good = spreadsheets.xlsx_bytes([("A", ("id", "version"), [("1", "2")])])
+
+    def with_part(name: str, content: bytes) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(good)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED,
+                                                                       compresslevel=1) as new:
+            for part in old.infolist():
+                if part.filename != name:
+                    new.writestr(part.filename, old.read(part))
+            new.writestr(name, content)
+        return out.getvalue()
+
+    # As Excel keeps 5,000 services of 30 fields, each with another text.
+    texts = b"".join(b"<si><t>%d night shelter, ask at the door</t></si>" % at for at in range(150_000))
+    cells = b"".join(b'<c r="AB%d" s="1" t="s"><v>%d</v></c>' % (at // 30, at) for at in range(150_000))
+    spreadsheets._measure(with_part("xl/sharedStrings.xml", texts))
+    spreadsheets._measure(with_part("xl/worksheets/sheet1.xml", cells))
+    for bad in (("xl/sharedStrings.xml", b"".join(b"<si/>%d" % at for at in range(1_100_000))),
+                ("xl/sharedStrings.xml", b"<a " + b" ".join(b'a%d="%d"' % (at, at) for at in range(110_000)) + b"/>"),
+                ("xl/worksheets/sheet1.xml", b"".join(b"<c><v>%d</v></c>" % at for at in range(510_000))),
+                ("xl/styles.xml", b"".join(b"<xf a='%d'/>" % at for at in range(110_000)))):
+        with pytest.raises(spreadsheets.UnreadableFile, match="too large"):
+            spreadsheets.read_table(with_part(*bad))
+
+
 @pytest.mark.parametrize(("written", "meant"), [
     ("Monday to Friday 9-5", None), ("Mo-Fr 9-17", "Mo-Fr 09:00-17:00"), ("24/7", "24/7"), ("", ""),
     ("Mo-Su 00:00-24:00", "24/7"), ("Sa 22:00-02:00; Fr 22:00-02:00", "Fr-Sa 22:00-02:00"), ("Mo 25:00-26:00", None),
