@@ -31,13 +31,23 @@ _ARABIC: Final = re.compile("[\u0600-\u06ff]")
 _PREFIXES: Final = "(?:[\u0648\u0641]?[\u0628\u0644\u0643]?(?:\u0627\u0644)?)"
 _HANGUL: Final = re.compile("[\uac00-\ud7a3]")
 _APOSTROPHE: Final = re.compile("['\u2018\u2019\u02bc`\u00b4]")
+# What is drawn as nothing, or as a change to the letter before it, and is no format character.
+_UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u20d0-\u20ff\ufe00-\ufe0f"
+                             "\U000e0100-\U000e01ef]")
+_DASHES: Final = re.compile("[\u2010-\u2015\u2043\u2212]")
+# Letters of other scripts that are drawn like Latin ones (from Unicode's confusables, UTS 39): what the eye can't tell.
+_LOOKS: Final = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХҮԚԜӀ" "аеѕіјкорсухһԁԛԝүӏг" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" "ανορικυχγ" "ՍՕՏԼ" "օսոհցզ"
+    "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ" "ıɑɡɩ",
+    "ABESIJKMHOPCTYXYQWI" "aesijkopcyxhdqwylr" "ABEZHIKMNOPTYX" "avopikuxy" "UOSL" "ounhgq"
+    "abcdefghijklmnoprstuvwyz" "iagi")
 _SINGLE: Final = re.compile(r"(?<!\w)\w(?:[\W_]{1,2}\w(?!\w)){2,}")
 
 
 def pattern_in(text: str, today: date) -> str | None:
     """What the text holds that may not be written before a yes; None where there is nothing."""
     plain = _plain(text)
-    if _EMAIL.search(plain) or _LINK.search(plain):
+    if _EMAIL.search(plain) or _LINK.search(plain.translate(_LOOKS)):
         return say("Leave out e-mail addresses, links and account names: before a yes nobody needs to be reached.")
     if _DAY.search(plain):
         return say("Leave out dates with a year: they may be a date of birth. To agree on a time, propose one.")
@@ -51,10 +61,11 @@ def pattern_in(text: str, today: date) -> str | None:
 def value_in(text: str, values: Mapping[str, str]) -> str | None:
     """The field whose value the text holds; None where there is nothing of any."""
     plain = _plain(text)
-    dresses, digits = _dresses(plain), re.sub(r"\D", "", plain)
+    looks, digits = [(look, _dresses(look(plain))) for look in (str, _drawn, _drawn_large)], re.sub(r"\D", "", plain)
     for field, value in values.items():
-        if any(_holds(words, part) for part in _parts(field, value) for words in dresses):
-            return field
+        for look, dresses in looks:
+            if any(_holds(words, part) for part in _parts(field, look(value)) for words in dresses):
+                return field
         number = re.sub(r"\D", "", _plain(value))
         if field in ("phone", "date_of_birth") and any(form in digits for form in _forms(field, number)):
             return field
@@ -62,9 +73,20 @@ def value_in(text: str, values: Mapping[str, str]) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Without what can't be seen, and with every script's digits as 0 to 9."""
-    seen = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-    return "".join(str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in seen)
+    """Without what can't be seen, with every script's digits as 0 to 9, and one kind of dash."""
+    one = _DASHES.sub("-", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
+    seen = (c for c in one if unicodedata.category(c) != "Cf")
+    return "".join(str(unicodedata.digit(c, c)) for c in seen)
+
+
+def _drawn(text: str) -> str:
+    """With Latin letters for those of other scripts that are drawn alike ("Fаtimа" with Cyrillic ones)."""
+    return _plain(text).translate(_LOOKS)
+
+
+def _drawn_large(text: str) -> str:
+    """In capitals, of which more are alike: "MAPTA" in Latin letters is drawn like "Марта" in capitals."""
+    return _plain(text).upper().translate(_LOOKS)
 
 
 def _dresses(plain: str) -> tuple[str, ...]:

@@ -56,6 +56,24 @@ def test_a_name_is_found_with_what_languages_write_in_one_with_it(text: str, nam
     assert value_in("وعليه توقيع", {"name": "علي حسن"}) is None, "another word that begins like it"
 
 
+@pytest.mark.parametrize(("text", "name"), [
+    ("F\u0430tim\u0430 waits", "Fatima"), ("FATIM\u0410", "Fatima"), ("\u0412eatrice is here", "Beatrice"),
+    ("Mapt\u0430", "Марта"), ("MAPTA", "Марта"), ("Αnna", "Anna"), ("ᴍᴀʀɪᴀ", "Maria"), ("Ｍａｒｉａ", "Maria"),
+    ("Ma\u200dri\u2060a", "Maria"), ("Ma\u034fr\ufe0fi\u3164a", "Maria"),
+    ("m\u0336a\u0336r\u0336i\u0336a\u0336", "Maria")])
+def test_a_name_in_letters_that_look_alike_or_with_what_cant_be_seen_in_it_is_found(text: str, name: str) -> None:
+    assert value_in(text, {"name": name}) == "name"
+    for other in ("сама", "Мир", "Ανα", "the capital of Armenia, Երևան"):
+        assert value_in(other, {"name": name}) is None
+
+
+@pytest.mark.parametrize("text", [
+    "٠١٢٣٤٥", "۷۷۰۰۹۰", "७७००९०", "７７００９０", "፩፪፫፬፭፮", "\ufe0f\u20e3".join("7700900"),
+    "77\u201300\u201390", "7\u200b7\u200b0\u200b0\u200b9\u200b0", "w\u0430.me/someone", "ｍ＠example．org"])
+def test_a_number_or_a_link_is_found_in_every_scripts_digits_and_letters(text: str) -> None:
+    assert pattern_in(text, NOW.date()) is not None
+
+
 def test_every_question_has_answers_and_one_can_always_be_unknown() -> None:
     assert QUESTIONS.keys() == ANSWERS.keys()
     assert all("unknown" in answers for answers in ANSWERS.values())
