@@ -31,7 +31,8 @@ USAGE = """python3 run.py                     set up and serve the demo on 127.0
 python3 run.py setup               set up alone
 python3 run.py test [ARGUMENTS]    set up and run ruff, bandit, mypy and pytest with the arguments
 python3 run.py screens             set up and take pictures of every page, by the browser tests, into docs/screens
-python3 run.py audit               set up and look for known holes in what the locks name (asks PyPI)
+python3 run.py audit [ALL.ZIP]     set up and look for known holes in what the locks name: asks PyPI, or looks into
+                                   OSV's export for PyPI where PyPI is out of reach
 python3 run.py bench [ARGUMENTS]   set up and measure: match, text, request, import, stale, plots, line or
                                    noninterference (--pairs N); --help says more
 """
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> int:
         print("Python 3.11 or newer is needed; this is", sys.version.split()[0])
         return 1
     command, rest = (arguments[0], arguments[1:]) if arguments else ("serve", [])
+    here = Path.cwd()
     os.chdir(ROOT)
     if command == "setup" and not rest:
         return set_up("requirements.lock")
@@ -51,8 +53,8 @@ def main(arguments: list[str]) -> int:
         return set_up("requirements-dev.lock") or test(rest)
     if command == "screens" and not rest:
         return set_up("requirements-dev.lock") or screens()
-    if command == "audit" and not rest:
-        return set_up("requirements-dev.lock") or audit()
+    if command == "audit" and len(rest) <= 1:
+        return set_up("requirements-dev.lock") or audit(*(here / path for path in rest))
     if command == "bench":
         # What set-up says is not part of what is measured.
         with contextlib.redirect_stdout(sys.stderr):
@@ -166,8 +168,13 @@ def test(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def audit() -> int:
+def audit(database: Path | None = None) -> int:
     """pip-audit on both locks. What can't be looked up counts as a failure: nothing is known about it."""
+    if database is not None and not database.is_file():
+        print(f"There is no file {database}")
+        return 1
+    if database is not None:
+        return subprocess.run([PYTHON, "-m", "benchmarks.holes", database], check=False).returncode
     failed = False
     for lock in ("requirements.lock", "requirements-dev.lock"):
         print(f"== {lock}", flush=True)
