@@ -46,6 +46,7 @@ PACKED_AT_MOST: Final = 200
 MOST_IN_SHEETS: Final = 2_000_000
 MOST_IN_TEXTS: Final = 1_000_000
 MOST_APART: Final = 100_000
+_TYPES: Final = "[Content_Types].xml"
 _CUTS: Final = (",", ";", "\t")
 
 
@@ -170,17 +171,36 @@ def _measure(data: bytes) -> None:
 def _weigh(archive: zipfile.ZipFile) -> None:
     """Refuse what takes long to read, without reading it as XML. Many attributes on one element cost more than each."""
     weighed: Counter[int] = Counter()
-    for part in archive.infolist():
-        name = part.filename.lower()
-        most = MOST_IN_SHEETS if name.startswith("xl/worksheets/") else \
-            MOST_IN_TEXTS if name == "xl/sharedstrings.xml" else MOST_APART
+    limits: dict[str, int] = {}
+    for part in sorted(archive.infolist(), key=lambda part: part.filename != _TYPES):
         elements = attributes = 0
         with archive.open(part) as opened:
             while piece := opened.read(1024 * 1024):
                 elements, attributes = elements + piece.count(b"<"), attributes + piece.count(b"=")
+        most = limits.get(part.filename, MOST_APART)
         weighed[most] += elements
         if weighed[most] > most or attributes > 3 * elements + MOST_APART:
             raise UnreadableFile(say("the workbook is too large: send fewer rows at once"))
+        if part.filename == _TYPES:
+            limits = _limits(archive.read(part))
+
+
+def _limits(types: bytes) -> dict[str, int]:
+    """How many elements each part may have, by what the workbook says that it is: the least where it says it twice."""
+    from openpyxl.packaging.manifest import Manifest
+    from openpyxl.xml.functions import fromstring
+
+    try:
+        said = Manifest.from_tree(fromstring(types)).Override
+    except Exception as error:  # as many ways as there are parts of it, again
+        raise UnreadableFile(say("this workbook can't be read: save it as XLSX again, or as CSV")) from error
+    limits: dict[str, int] = {}
+    for part in said:
+        most = MOST_IN_SHEETS if part.ContentType.endswith(".worksheet+xml") else \
+            MOST_IN_TEXTS if part.ContentType.endswith(".sharedStrings+xml") else MOST_APART
+        name = part.PartName.lstrip("/")
+        limits[name] = min(most, limits.get(name, most))
+    return limits
 
 
 def _text_of(value: Any) -> str:

@@ -440,14 +440,17 @@ def test_a_workbook_that_would_take_long_to_read_is_not_opened_and_a_real_direct
     import zipfile
 
     good = spreadsheets.xlsx_bytes([("A", ("id", "version"), [("1", "2")])])
+    texts_too = (b'</Types>', b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-'
+                              b'officedocument.spreadsheetml.sharedStrings+xml"/></Types>')
 
-    def with_part(name: str, content: bytes) -> bytes:
+    def with_part(name: str, content: bytes, types: tuple[bytes, bytes] = texts_too) -> bytes:
         out = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(good)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED,
                                                                        compresslevel=1) as new:
             for part in old.infolist():
                 if part.filename != name:
-                    new.writestr(part.filename, old.read(part))
+                    was = old.read(part)
+                    new.writestr(part.filename, was.replace(*types) if part.filename == "[Content_Types].xml" else was)
             new.writestr(name, content)
         return out.getvalue()
 
@@ -459,7 +462,9 @@ def test_a_workbook_that_would_take_long_to_read_is_not_opened_and_a_real_direct
     for bad in (("xl/sharedStrings.xml", b"".join(b"<si/>%d" % at for at in range(1_100_000))),
                 ("xl/sharedStrings.xml", b"<a " + b" ".join(b'a%d="%d"' % (at, at) for at in range(110_000)) + b"/>"),
                 ("xl/worksheets/sheet1.xml", b"".join(b"<c><v>%d</v></c>" % at for at in range(510_000))),
-                ("xl/styles.xml", b"".join(b"<xf a='%d'/>" % at for at in range(110_000)))):
+                ("xl/styles.xml", b"".join(b"<xf a='%d'/>" % at for at in range(110_000))),
+                # The list of sheets under the name of a sheet.
+                ("xl/worksheets/w.xml", b"<sheet/>" * 110_000, (b"/xl/workbook.xml", b"/xl/worksheets/w.xml"))):
         with pytest.raises(spreadsheets.UnreadableFile, match="too large"):
             spreadsheets.read_table(with_part(*bad))
 
