@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
-from referral_dir.domain.distance import EARTH_RADIUS_KM
+from referral_dir.domain.distance import EARTH_RADIUS_KM, vincenty_km
 from referral_dir.domain.folding import fold
 from referral_dir.domain.needs import DATA
 from referral_dir.domain.saying import say
@@ -180,8 +180,14 @@ def timezone_at(latitude: float, longitude: float) -> str:
 
 @lru_cache(maxsize=65_536)
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Distance on the WGS 84 ellipsoid (Karney 2013, by geopy)."""
-    from geopy.distance import geodesic  # slow to load, and most runs measure nothing
+    """Distance on the WGS 84 ellipsoid, as geopy's geodesic gives it (Karney 2013), to a millimetre.
+
+    Vincenty's formula says the same in a tenth of the time, but not for nearly opposite points.
+    """
+    found = vincenty_km(lat1, lon1, lat2, lon2)
+    if found is not None:
+        return found
+    from geopy.distance import geodesic  # slow to load, and most runs need none
 
     return float(geodesic((lat1, lon1), (lat2, lon2)).km)
 

@@ -4,7 +4,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from geopy.distance import geodesic
 from geopy.exc import GeopyError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from referral_dir import geo, geocoder
 from referral_dir.domain.helplines import countries, helplines
@@ -152,3 +155,14 @@ def test_an_own_geocoder_that_sends_elsewhere_is_not_followed() -> None:
         server.server_close()
     assert len(asked) == 3
     assert not any("elsewhere" in path for path in asked)
+
+
+LATITUDES, LONGITUDES = st.floats(-90, 90), st.floats(-180, 180)
+
+
+@given(LATITUDES, LONGITUDES, LATITUDES, LONGITUDES, st.booleans())
+def test_a_distance_is_the_geodesic_to_a_millimetre_anywhere_on_the_globe(
+        lat1: float, lon1: float, lat2: float, lon2: float, near: bool) -> None:
+    if near:
+        lat2, lon2 = max(-90.0, min(90.0, lat1 + lat2 / 100)), lon1 + lon2 / 100
+    assert geo.distance_km(lat1, lon1, lat2, lon2) == pytest.approx(geodesic((lat1, lon1), (lat2, lon2)).km, abs=1e-6)
