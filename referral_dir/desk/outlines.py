@@ -16,11 +16,15 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from referral_dir.domain.distance import EARTH_RADIUS_KM
 from referral_dir.domain.needs import DATA
 
 Points = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+# Of shapely's lines or polygons.
+Shapes = npt.NDArray[np.object_]
 # From this many km from the middle to the edge on, the coarser outlines are fine enough.
 FAR_KM: Final = 500.0
 # In the map's units: what is nearer to the line through its neighbours, and what is smaller, is left out.
@@ -76,30 +80,33 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Rows of (latitude, longitude, whether the side to the next point is the cell's own) of rings, then of borders;
-    before which row each but the first begins, and how many of them are rings."""
+    """Rows of (latitude, longitude), line after line, with the number of each row's line; for each line the number of
+    its ring (-1 for a border) and whether it is a coast, not the cell's own side. Rings come before borders."""
 
     points: Points
-    begins: tuple[int, ...]
-    rings: int
+    line: Numbers
+    ring: Numbers
+    coast: npt.NDArray[np.bool_]
 
 
 def outlines(frame: Frame) -> Outlines:
-    """What the frame shows of the world."""
+    """What the frame shows of the world. Lakes are rings within rings, drawn the other way round."""
     level = "far" if frame.reach_km > FAR_KM else "near"
-    land, coast, borders = [], [], []
-    for column, row in _cells(level, frame):
-        cell = _cell(level, column, row)
-        parts = np.split(np.column_stack([frame.project(cell.points[:, :2]), cell.points[:, 2]]), cell.begins)
-        for ring in parts[:cell.rings]:
-            drawn = _whole(_clip(ring, frame))
-            if len(drawn) > 2 and np.ptp(drawn[:, :2], axis=0).max() >= SMALLEST:
-                area, lines = _thin_ring(drawn)
-                land.append(_path(area) + "z")
-                coast += [_path(line) for line in lines]
-        for line in parts[cell.rings:]:
-            borders += [_path(_thin(part)) for part in _inside(line[:, :2], frame)]
-    return Outlines("".join(land), "".join(coast), "".join(borders))
+    world = _joined([_cell(level, column, row) for column, row in _cells(level, frame)])
+    lines, number = _in_sight(world, frame)
+    ring = world.ring[number]
+    return Outlines(_areas(lines[ring >= 0], ring[ring >= 0], frame), _lines(lines[world.coast[number]], frame),
+                    _lines(lines[ring < 0], frame))
+
+
+def _joined(cells: Sequence[_Cell]) -> _Cell:
+    """Several cells as one: the lines of each are numbered on, and so are its rings, of which there are no more."""
+    before = np.cumsum([0, *(len(cell.ring) for cell in cells[:-1])])
+    return _Cell(
+        np.concatenate([cell.points for cell in cells]),
+        np.concatenate([cell.line + n for cell, n in zip(cells, before, strict=True)]),
+        np.concatenate([np.where(cell.ring < 0, -1, cell.ring + n) for cell, n in zip(cells, before, strict=True)]),
+        np.concatenate([cell.coast for cell in cells]))
 
 
 @cache
@@ -113,19 +120,33 @@ def _cell(level: str, column: int, row: int) -> _Cell:
     header, numbers = _file()
     about = header[level]
     begin, rings, lines = about["cells"].get(f"{column},{row}", (0, (), ()))
-    size, parts = about["cell"] * about["grain"], []
-    for length in (*rings, *lines):
+    size = about["cell"] * about["grain"]
+    runs: list[tuple[Numbers, Numbers, int, bool]] = []
+    for number, length in enumerate((*rings, *lines)):
         x, y = (np.cumsum(numbers[begin + n * length:begin + (n + 1) * length], dtype=np.int64) for n in (0, 1))
         begin += 2 * length
-        parts.append((x, y))
+        runs += _runs(x, y, size, number) if number < len(rings) else [(x, y, -1, False)]
+    if not runs:
+        return _Cell(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
+    x, y = (np.concatenate([run[axis] for run in runs]) for axis in (0, 1))
     corner = column * about["cell"] - 180, row * about["cell"] - 90
+    points = np.stack([y / about["grain"] + corner[1], x / about["grain"] + corner[0]], axis=1)
+    return _Cell(points, np.repeat(np.arange(len(runs)), [len(run[0]) for run in runs]),
+                 np.array([run[2] for run in runs]), np.array([run[3] for run in runs]))
 
-    def degrees(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> Points:
-        return np.stack([y / about["grain"] + corner[1], x / about["grain"] + corner[0]], axis=1)
 
-    closed = [np.column_stack([degrees(x, y), _on_edge(x, size) | _on_edge(y, size)]) for x, y in parts]
-    begins = np.cumsum([len(part) for part in closed])[:-1]
-    return _Cell(np.concatenate(closed or [np.empty((0, 3))]), tuple(begins.tolist()), len(rings))
+def _runs(x: Numbers, y: Numbers, size: int, number: int) -> list[tuple[Numbers, Numbers, int, bool]]:
+    """A closed ring as lines, each of coast or of the cell's sides, from the end of one to the end of the next."""
+    side = _on_edge(x, size) | _on_edge(y, size)
+    if side.all() or not side.any():
+        # In two, from the first point to the one farthest from it: thinned out as one line it would shrink to a point.
+        turns = [0, max(1, int(np.argmax(np.hypot(x - x[0], y - y[0]))))]
+    else:
+        turns = np.flatnonzero(side != np.roll(side, 1)).tolist()
+    first = turns[0]
+    x, y = (np.append(np.roll(values, -first), values[first]) for values in (x, y))
+    return [(x[a - first:b - first + 1], y[a - first:b - first + 1], number, not side[a])
+            for a, b in pairwise([*turns, first + len(side)])]
 
 
 def _on_edge(numbers: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
@@ -151,95 +172,63 @@ def _cells(level: str, frame: Frame) -> Iterator[tuple[int, int]]:
     yield from ((column, row) for row in rows for column in columns)
 
 
-def _clip(ring: Points, frame: Frame) -> Points:
-    """The part of a closed ring inside the frame (Sutherland and Hodgman), one side after the other."""
+def _in_sight(cell: _Cell, frame: Frame) -> tuple[Shapes, Numbers]:
+    """The lines of a cell, projected and thinned out (Douglas and Peucker), with their numbers; without rings that lie
+    beside the frame or are too small to be seen."""
+    if not len(cell.points):
+        return np.empty(0, dtype=object), cell.line
+    points, whole = frame.project(cell.points), cell.ring[cell.line]
+    begins = np.flatnonzero(np.diff(whole, prepend=-2))
+    low, high = np.minimum.reduceat(points, begins), np.maximum.reduceat(points, begins)
+    seen = ((high >= 0) & (low <= (frame.width, frame.height))).all(axis=1) & ((high - low).max(axis=1) >= SMALLEST)
+    kept = np.repeat(seen, np.diff(begins, append=len(points)))
+    numbers, line = np.unique(cell.line[kept], return_inverse=True)
+    lines = shapely.linestrings(points[kept], indices=line)
+    return shapely.simplify(lines, TOLERANCE, preserve_topology=False), numbers
+
+
+def _areas(lines: Shapes, ring: Numbers, frame: Frame) -> str:
+    """What of the rings, whose lines follow each other, lies inside the frame: all clipped at once, one side of the
+    frame after the other (Sutherland and Hodgman), which keeps the way round that tells a lake from land."""
+    points, line = shapely.get_coordinates(lines, return_index=True)
+    part = ring[line]
     for axis, limit, sign in ((0, 0, 1), (0, frame.width, -1), (1, 0, 1), (1, frame.height, -1)):
-        depth = (ring[:, axis] - limit) * sign
+        depth = (points[:, axis] - limit) * sign
         inside = depth >= 0
         if inside.all():
             continue
-        if not inside.any():
-            return ring[:0]
-        following, depth_next = np.roll(ring, -1, axis=0), np.roll(depth, -1)
-        crosses = inside != np.roll(inside, -1)
-        part = np.divide(depth, depth - depth_next, out=np.zeros_like(depth), where=crosses)
-        crossing = ring + (following - ring) * part[:, None]
-        # What leaves goes on along the frame's side, which is no coast.
-        crossing[:, 2] = np.where(inside, 1.0, ring[:, 2])
-        both = np.stack([ring, crossing], axis=1).reshape(-1, 3)
-        ring = both[np.stack([inside, crosses], axis=1).reshape(-1)]
-    return ring
+        following, begins = np.arange(1, len(part) + 1), np.flatnonzero(np.diff(part, prepend=-1))
+        following[np.append(begins[1:], len(part)) - 1] = begins
+        crosses = inside != inside[following]
+        share = np.divide(depth, depth - depth[following], out=np.zeros_like(depth), where=crosses)
+        crossing = points + (points[following] - points) * share[:, None]
+        kept = np.stack([inside, crosses], axis=1).reshape(-1)
+        points, part = np.stack([points, crossing], axis=1).reshape(-1, 2)[kept], np.repeat(part, 2)[kept]
+        if not len(part):
+            return ""
+    return _path(points, part, "z")
 
 
-def _inside(line: Points, frame: Frame) -> Iterator[Points]:
-    """The runs of a line inside the frame (Liang and Barsky, on all its parts at once)."""
-    begin, step = line[:-1], np.diff(line, axis=0)
-    enter, leave = np.zeros(len(step)), np.ones(len(step))
-    for axis, limit in ((0, frame.width), (1, frame.height)):
-        for along, room in ((-step[:, axis], begin[:, axis]), (step[:, axis], limit - begin[:, axis])):
-            at = np.divide(room, along, out=np.where(room < 0, np.inf, -np.inf), where=along != 0)
-            enter = np.where((along < 0) | (along == 0), np.maximum(enter, at), enter)
-            leave = np.where(along > 0, np.minimum(leave, at), leave)
-    run: list[Points] = []
-    for number in np.flatnonzero(enter < leave).tolist():
-        first, last = (begin[number] + step[number] * share[number] for share in (enter, leave))
-        if run and enter[number] > 0:
-            yield _whole(np.array(run))
-            run = []
-        run = [*(run or [first]), last]
-        if leave[number] < 1:
-            yield _whole(np.array(run))
-            run = []
-    if run:
-        yield _whole(np.array(run))
+def _lines(lines: Shapes, frame: Frame) -> str:
+    """What of the lines lies inside the frame."""
+    inside = shapely.get_parts(shapely.clip_by_rect(lines, 0, 0, frame.width, frame.height))
+    return _path(*shapely.get_coordinates(inside, return_index=True))
 
 
-def _whole(points: Points) -> Points:
-    """In whole units, without points that fall together."""
-    rounded = np.round(points)
-    if len(rounded) < 2:
-        return rounded
-    moved = (np.diff(rounded[:, :2], axis=0) != 0).any(axis=1)
-    apart: Points = rounded[np.concatenate([moved, [True]])]
-    return apart
+def _path(points: Points, part: Numbers, end: str = "") -> str:
+    """In whole units, like M10 20l5-3 2 8: the first point of each part, then the steps, and z where it is closed."""
+    if not len(part):
+        return ""
+    whole = np.rint(points).astype(np.int64)
+    kept = np.ones(len(part), dtype=np.bool_)
+    kept[1:] = (whole[1:] != whole[:-1]).any(axis=1) | (part[1:] != part[:-1])
+    whole, part = whole[kept], part[kept]
+    begins, steps = np.flatnonzero(np.diff(part, prepend=-1)).tolist(), np.diff(whole, axis=0).tolist()
+    return "".join(
+        f"M{x} {y}l{_numbers(steps[begin:last - 1])}{end}"
+        for (x, y), begin, last in zip(whole[begins].tolist(), begins, [*begins[1:], len(part)], strict=True)
+        if last - begin > (2 if end else 1))
 
 
-def _thin_ring(ring: Points) -> tuple[Points, list[Points]]:
-    """A closed ring thinned out, and the runs of it that are coast."""
-    cut = ring[:, 2] != 0
-    if not cut.any():
-        middle = int(np.argmax(np.hypot(*(ring[:, :2] - ring[0, :2]).T)))
-        closed = np.concatenate([ring[:, :2], ring[:1, :2]])
-        whole = np.concatenate([_thin(closed[:middle + 1]), _thin(closed[middle:])[1:]])
-        return whole[:-1], [whole]
-    ring = np.roll(ring, -int(np.argmax(cut)) - 1, axis=0)
-    turns = [0, *(np.flatnonzero(np.diff(ring[:, 2])) + 1).tolist(), len(ring)]
-    closed = np.concatenate([ring[:, :2], ring[:1, :2]])
-    runs = [(_thin(closed[a:b + 1]), ring[a, 2] != 0) for a, b in pairwise(turns)]
-    return np.concatenate([run[:-1] for run, _ in runs]), [run for run, along in runs if not along and len(run) > 1]
-
-
-def _thin(line: Points) -> Points:
-    """Without points within the tolerance of the line through their neighbours (Douglas and Peucker)."""
-    keep, waiting = {0, len(line) - 1}, [(0, len(line) - 1)]
-    while waiting:
-        first, last = waiting.pop()
-        if last - first < 2:
-            continue
-        along, between = line[last] - line[first], line[first + 1:last] - line[first]
-        length = math.hypot(*along)
-        off = np.abs(along[0] * between[:, 1] - along[1] * between[:, 0]) / length if length else np.hypot(*between.T)
-        worst = int(np.argmax(off))
-        if off[worst] > TOLERANCE:
-            keep.add(first + 1 + worst)
-            waiting += [(first, first + 1 + worst), (first + 1 + worst, last)]
-    kept: Points = line[sorted(keep)]
-    return kept
-
-
-def _path(points: Points) -> str:
-    """Like M10 20l5-3 2 8: the first point, then the steps."""
-    whole = points.astype(int)
-    steps: Sequence[Sequence[int]] = np.diff(whole, axis=0).tolist()
-    numbers = "".join(f"{' ' if n >= 0 else ''}{n}" for step in steps for n in step).lstrip()
-    return f"M{whole[0][0]} {whole[0][1]}" + (f"l{numbers}" if numbers else "")
+def _numbers(steps: Iterable[Sequence[int]]) -> str:
+    return " ".join([f"{x} {y}" for x, y in steps]).replace(" -", "-")
