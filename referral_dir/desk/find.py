@@ -15,7 +15,6 @@ from referral_dir.desk.languages import UnknownLanguage, language_codes
 from referral_dir.desk.words_found import find_words
 from referral_dir.domain import availability, matching
 from referral_dir.domain.access import Actor, require
-from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.errors import Invalid, NotFound
 from referral_dir.domain.explaining import Explanation, explain
 from referral_dir.domain.helplines import Helpline, helplines
@@ -25,6 +24,7 @@ from referral_dir.domain.narrowing import Only, counts, passes
 from referral_dir.domain.need import LARGEST_RADIUS_KM, Area, Candidate, Need
 from referral_dir.domain.needs import check_code, expand
 from referral_dir.domain.opening import Opening, OpenState, opening
+from referral_dir.domain.reach import nearest_point
 from referral_dir.domain.saying import say
 from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
@@ -236,9 +236,8 @@ def _measured(need: Need, match: Match) -> Match:
     """With the distance on the ellipsoid: only what is shown is worth a tenth of a millisecond."""
     if match.distance_km is None:
         return match
-    here = need.place.latitude, need.place.longitude
-    nearest = min(match.candidate.points, key=lambda point: haversine_km(*here, *point))
-    return matching.measured(need, match, round(geo.distance_km(*here, *nearest), 1))
+    place, nearest = need.place, nearest_point(need.place, match.candidate.points)
+    return matching.measured(need, match, round(geo.distance_km(place.latitude, place.longitude, *nearest), 1))
 
 
 def _ids(proposal: Proposal) -> list[UUID]:

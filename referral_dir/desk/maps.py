@@ -13,6 +13,7 @@ from referral_dir import geo
 from referral_dir.desk.map_words import entry_text, numbers_text
 from referral_dir.desk.outlines import Frame, Outlines, outlines
 from referral_dir.domain.distance import haversine_km
+from referral_dir.domain.reach import nearest_point
 from referral_dir.domain.saying import Said, say, say_many
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def for_answer(answer: "MatchAnswer") -> Map | None:
     marks = []
     for number, match in enumerate(answer.matches, 1):
         c = match.candidate
-        near = min(c.points, key=lambda p: haversine_km(place.latitude, place.longitude, *p), default=None)
+        near = nearest_point(place, c.points) if c.points else None
         marks.append(Mark(number, c.name, near, (c.zone or "") if c.confidential else None,
                           c.place_precision == "town", None if c.confidential else match.distance_km))
     return draw((place.latitude, place.longitude), answer.need.radius_km, marks, place.name)
@@ -142,11 +143,11 @@ def for_answer(answer: "MatchAnswer") -> Map | None:
 def draw(middle: tuple[float, float], radius_km: float, marks: Sequence[Mark], name: str,
          size: tuple[int, int] = (WIDTH, HEIGHT)) -> Map | None:
     """A map about the middle (degrees, WGS 84) of the marks within the radius; None where there is none of them."""
-    here = [m for m in marks if m.point and haversine_km(*middle, *m.point) <= max(radius_km, SMALLEST_KM) * 1.01]
+    far = {m.number: haversine_km(*middle, *m.point) for m in marks if m.point}
+    here = [m for m in marks if far.get(m.number, math.inf) <= max(radius_km, SMALLEST_KM) * 1.01]
     if not here:
         return None
-    shown = max(SMALLEST_KM, *(haversine_km(*middle, *m.point) + (ZONE_KM if m.zone is not None else 0)
-                               for m in here if m.point))
+    shown = max(SMALLEST_KM, *(far[m.number] + (ZONE_KM if m.zone is not None else 0) for m in here))
     frame = Frame(*middle, *size, unit_km=shown / (min(size) / 2 - EDGE))
     taken = [Box(size[0] / 2, size[1] / 2, 18, 18)]
     pins = _pins(frame, [m for m in here if m.zone is None], taken)
@@ -162,19 +163,15 @@ def _pins(frame: Frame, marks: Sequence[Mark], taken: list[Box]) -> tuple[Pin, .
     """Pins; those whose flags would cover each other are one, at the place of the first."""
     pins: list[Pin] = []
     for mark, (x, y) in zip(marks, frame.points(m.point for m in marks if m.point), strict=True):
-        pins.append(Pin(x, y, (mark.number,), _tag((mark.number,), x, y - 18), mark.rough))
-    while pair := _covering(pins):
-        first, second = pair
-        pins.remove(second)
-        numbers = tuple(sorted((*first.numbers, *second.numbers)))
-        pins[pins.index(first)] = Pin(first.x, first.y, numbers, _tag(numbers, first.x, first.y - 18),
-                                      first.rough and second.rough)
+        pin = Pin(x, y, (mark.number,), _tag((mark.number,), x, y - 18), mark.rough)
+        # The larger flag of two may cover a third.
+        while first := next((other for other in pins if other.label.meets(pin.label)), None):
+            pins.remove(first)
+            numbers = tuple(sorted((*first.numbers, *pin.numbers)))
+            pin = Pin(first.x, first.y, numbers, _tag(numbers, first.x, first.y - 18), first.rough and pin.rough)
+        pins.append(pin)
     taken += [replace(p.label, y=p.y - 12, height=p.label.height + 12) for p in pins]
-    return tuple(pins)
-
-
-def _covering(pins: Sequence[Pin]) -> tuple[Pin, Pin] | None:
-    return next(((a, b) for n, a in enumerate(pins) for b in pins[n + 1:] if a.label.meets(b.label)), None)
+    return tuple(sorted(pins, key=lambda pin: pin.numbers))
 
 
 def _zones(frame: Frame, marks: Sequence[Mark], taken: list[Box]) -> tuple[Zone, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -37,6 +38,7 @@ class Capacity:
     updated: datetime
 
 
+@lru_cache(maxsize=1024)
 def unit_kind(unit: str) -> str:
     """`bed`, `hour` or `appointment` where the unit's name says so; else the name itself."""
     lowered = unit.casefold()

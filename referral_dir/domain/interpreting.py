@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 
 from referral_dir.domain import availability
 from referral_dir.domain.availability import CapacityState
@@ -137,10 +137,15 @@ def either(codes: Sequence[str]) -> str:
                   _named(codes[0])) if codes else ""
 
 
-def _spoken(need: Need, candidate: Candidate) -> dict[Fluency, tuple[str, str]]:
+def _spoken(need: Need, candidate: Candidate) -> Mapping[Fluency, tuple[str, str]]:
     """Per level the first asked language that is answered so, and the offered one that does."""
+    return _fluent(need.languages, candidate.languages)
+
+
+@lru_cache(maxsize=4096)
+def _fluent(languages: tuple[str, ...], offered: frozenset[str]) -> Mapping[Fluency, tuple[str, str]]:
     found: dict[Fluency, tuple[str, str]] = {}
-    for asked in need.languages:
-        for own in sorted(candidate.languages):
+    for asked in languages:
+        for own in sorted(offered):
             found.setdefault(fluency(own, asked), (asked, own))
     return found

@@ -9,6 +9,7 @@ ask. `index/judging.py` states the same rules over columns; tests hold the two e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -78,9 +79,10 @@ def rank(need: Need, candidates: Sequence[Candidate], interpreters: Sequence[Can
     """Judge every candidate. Equal input gives equal order: ties are broken by the service's id."""
     chosen = choose_interpreters(need, interpreters, now)
     judged = [judge(need, c, chosen, now) for c in candidates if not_offered(need, c) is None]
-    judged.sort(key=lambda m: (-m.score, str(m.candidate.service_id)))
-    near = sorted((m for m in judged if 0 < len(m.unmet) <= MAXIMUM_UNMET), key=lambda m: len(m.unmet))
-    return Ranking(tuple(m for m in judged if not m.unmet), tuple(near))
+    judged.sort(key=lambda m: (-m.score, m.candidate.service_id.int))
+    unmet = [(len(m.unmet), m) for m in judged]
+    near = sorted((pair for pair in unmet if 0 < pair[0] <= MAXIMUM_UNMET), key=lambda pair: pair[0])
+    return Ranking(tuple(m for count, m in unmet if not count), tuple(m for _, m in near))
 
 
 def not_offered(need: Need, candidate: Candidate) -> str | None:
@@ -138,20 +140,25 @@ def parts(criteria: Sequence[Criterion], capacity: Capacity | None, now: datetim
     """What each part adds to the score, in the order of WEIGHTS, and what the unknown takes off."""
     fits = {"language": 1.0} | {c.name: c.fit for c in criteria}
     fits["freshness"] = availability.freshness(capacity.updated, capacity.unit, now) if capacity else 0.0
-    unknown = sum(c.verdict is Verdict.UNKNOWN for c in criteria)
+    unknown = sum([c.verdict is Verdict.UNKNOWN for c in criteria])
     return {name: weight * fits[name] for name, weight in WEIGHTS.items()} | {"unknown": -UNKNOWN_COST * unknown}
 
 
 def _needs(need: Need, candidate: Candidate) -> tuple[tuple[str, ...], Criterion]:
-    confirmed = [asked for asked, codes in need.needs.items() if codes & candidate.confirmed_needs]
-    suggested = [asked for asked, codes in need.needs.items()
-                 if asked not in confirmed and codes & candidate.suggested_needs]
-    met = tuple(asked for asked in need.needs if asked in confirmed or asked in suggested)
-    said = {"met": len(met), "asked": len(need.needs), "needs": say_list(say_need(code, code) for code in met)}
+    confirmed = candidate.confirmed_needs
+    met = tuple([asked for asked, codes in need.needs.items()
+                 if codes & confirmed or codes & candidate.suggested_needs])
+    sure = sum([not codes.isdisjoint(confirmed) for codes in need.needs.values()])
+    return met, _needs_met(met, sure, len(need.needs))
+
+
+@lru_cache(maxsize=1024)
+def _needs_met(met: tuple[str, ...], confirmed: int, asked: int) -> Criterion:
+    said = {"met": len(met), "asked": asked, "needs": say_list(say_need(code, code) for code in met)}
     text = say("Meets %(met)s of %(asked)s needs: %(needs)s (suggested from its description, not yet confirmed)",
-               **said) if suggested else say("Meets %(met)s of %(asked)s needs: %(needs)s", **said)
-    fit = (len(confirmed) + SUGGESTED_FIT * len(suggested)) / len(need.needs)
-    return met, Criterion("needs", Verdict.MET, text, fit)
+               **said) if len(met) > confirmed else say("Meets %(met)s of %(asked)s needs: %(needs)s", **said)
+    fit = (confirmed + SUGGESTED_FIT * (len(met) - confirmed)) / asked
+    return Criterion("needs", Verdict.MET, text, fit)
 
 
 def _capacity(capacity: Capacity | None, state: CapacityState, need: Need, now: datetime) -> Criterion:

@@ -60,6 +60,12 @@ UNKNOWN: Final = Opening(OpenState.UNKNOWN)
 
 def opening(schedules: Sequence[Schedule], timezone_name: str | None, now: datetime) -> Opening:
     """What the schedules say about `now` (aware). UNKNOWN where nothing readable or no time zone is given."""
+    return _opening(tuple(schedules), timezone_name, now)
+
+
+@lru_cache(maxsize=256)
+def _opening(schedules: tuple[Schedule, ...], timezone_name: str | None, now: datetime) -> Opening:
+    """Kept for those of one answer that have the same hours: most of them."""
     readable, zone = _readable(schedules, timezone_name)
     if zone is None:
         return UNKNOWN

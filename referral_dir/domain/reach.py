@@ -1,5 +1,8 @@
 """Where: who may be offered at a place at all, and how near it is."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from referral_dir.domain.distance import haversine_km
 from referral_dir.domain.need import Area, Candidate, Criterion, Need, ServedArea, Verdict
 from referral_dir.domain.saying import say
@@ -34,10 +37,19 @@ def is_everywhere(candidate: Candidate, place: Place) -> bool:
 
 def distance_km(need: Need, candidate: Candidate) -> float | None:
     """To its nearest point, to 0.1 km; None where no point is known."""
-    if not candidate.points:
-        return None
-    here = need.place.latitude, need.place.longitude
-    return round(min(haversine_km(*here, *point) for point in candidate.points), 1)
+    return _nearest_km(need.place.latitude, need.place.longitude, candidate.points) if candidate.points else None
+
+
+def nearest_point(place: Place, points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of one or more points (degrees) the one nearest to the place."""
+    return points[0] if len(points) == 1 else min(
+        points, key=lambda point: haversine_km(place.latitude, place.longitude, *point))
+
+
+@lru_cache(maxsize=1024)
+def _nearest_km(latitude: float, longitude: float, points: tuple[tuple[float, float], ...]) -> float:
+    """Kept, as several rules ask for it."""
+    return round(min([haversine_km(latitude, longitude, *point) for point in points]), 1)
 
 
 def is_in_reach(need: Need, candidate: Candidate, distance: float | None) -> bool:

@@ -36,7 +36,7 @@ def raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def as_uuid(key: Any) -> UUID:
     """The UUID of such a key."""
-    return key if isinstance(key, UUID) else UUID(key)
+    return key if isinstance(key, UUID) else UUID(int=int(key, 16))
 
 
 class _Among(FunctionElement[bool]):

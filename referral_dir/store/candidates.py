@@ -5,7 +5,7 @@ Where a confidential service is cannot be read here: only its zone is.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, literal_column, or_, select, union_all
@@ -41,11 +41,11 @@ _services, _organizations, _offers, _sites, _locations, _tongues, _rules, _units
         ServiceArea, Phone))
 _free = ServiceCapacity.__table__.c
 _SERVICES = select(
-    raw(_services.id), raw(_services.organization_id), _services.name, _services.status, _services.offered_until,
-    _services.confidential, _services.zone_name, _services.zone_latitude, _services.zone_longitude, _services.remote,
-    _services.timezone, _services.interpretation_services, _services.minimum_age, _services.maximum_age,
-    _services.maximum_household, _services.eligibility_description, _services.accepts_handoffs, _services.country,
-    _organizations.name.label("organization"),
+    raw(_services.id), raw(_services.organization_id), _services.name, _organizations.name, _services.status,
+    _services.offered_until, _services.confidential, _services.zone_name, _services.zone_latitude,
+    _services.zone_longitude, _services.country, _services.remote, _services.interpretation_services,
+    _services.minimum_age, _services.maximum_age, _services.maximum_household, _services.eligibility_description,
+    _services.timezone, _services.accepts_handoffs,
 ).join(Organization.__table__, _organizations.id == _services.organization_id).where(among(_services.id))
 _NEEDS = select(raw(_offers.service_id), _offers.need, _offers.suggested).where(among(_offers.service_id))
 _PLACES = select(
@@ -60,6 +60,7 @@ _CAPACITIES = select(raw(_free.service_id), _units.name, _free.available, _free.
     Unit.__table__, _units.id == _free.unit_id).where(among(_free.service_id)).order_by(_units.name, _free.id)
 _SCHEDULES = select(
     raw(_hours.service_id), raw(_hours.service_at_location_id), raw(_hours.location_id), _hours.opens_at,
+    # As the fields of domain.opening.Schedule follow each other.
     _hours.closes_at, _hours.freq, _hours.byday, _hours.bymonthday, _hours.interval, _hours.dtstart, _hours.until,
     _hours.valid_from, _hours.valid_to, _hours.closed, _hours.timezone,
 ).where(or_(among(_hours.service_id), among(_hours.service_at_location_id, "places"),
@@ -112,23 +113,25 @@ def _load(session: Session, ids: list[UUID]) -> Iterable[Candidate]:
     rules = _group(_rows(session, _ELIGIBILITY, ids))
     capacities = _capacities(session, ids)
     schedules, areas = _schedules(session, ids, sites), _areas(session, ids, sites)
-    for s in services:
-        middle = grid_point(s.zone_latitude, s.zone_longitude)
-        zone = (middle,) if middle else ()
-        points, precision = (zone, "zone") if s.confidential else places.get(s.id, ((), "exact"))
-        yield Candidate(
-            service_id=as_uuid(s.id), organization_id=as_uuid(s.organization_id), name=s.name,
-            organization=s.organization, confirmed_needs=frozenset(confirmed[s.id]),
-            suggested_needs=frozenset(suggested[s.id]), status=s.status, offered_until=s.offered_until,
-            confidential=s.confidential, zone=s.zone_name, points=points, place_precision=precision,
-            country=s.country, remote=s.remote,
+    for (key, organization_id, name, organization, status, offered_until, confidential, zone, latitude, longitude,
+         country, remote, interpretation, youngest, oldest, household, text, timezone, accepts_handoffs) in services:
+        points, precision = places.get(key, NOWHERE)
+        served = areas.get(key, ())
+        if confidential:
+            middle = grid_point(latitude, longitude)
+            points, precision = (middle,) if middle else (), "zone"
             # A circle's centre may be the address itself: a confidential service keeps only its named areas.
-            areas=tuple(a for a in areas.get(s.id, ()) if not (s.confidential and a.radius_km is not None)),
-            languages=frozenset(languages.get(s.id, ())), own_interpretation=s.interpretation_services or None,
-            minimum_age=s.minimum_age, maximum_age=s.maximum_age, maximum_household=s.maximum_household,
-            eligibility=tuple(EligibilityRule(*rule[1:]) for rule in rules.get(s.id, ())),
-            eligibility_text=s.eligibility_description, capacity=capacities.get(s.id),
-            schedules=tuple(schedules.get(s.id, ())), timezone=s.timezone, accepts_handoffs=s.accepts_handoffs)
+            served = [area for area in served if area.radius_km is None]
+        yield Candidate(
+            service_id=as_uuid(key), organization_id=as_uuid(organization_id), name=name, organization=organization,
+            confirmed_needs=frozenset(confirmed[key]), suggested_needs=frozenset(suggested[key]), status=status,
+            offered_until=offered_until, confidential=confidential, zone=zone, points=points,
+            place_precision=precision, country=country, remote=remote, areas=tuple(served),
+            languages=frozenset(languages.get(key, ())), own_interpretation=interpretation or None,
+            minimum_age=youngest, maximum_age=oldest, maximum_household=household,
+            eligibility=tuple([EligibilityRule(*rule[1:]) for rule in rules.get(key, ())]), eligibility_text=text,
+            capacity=capacities.get(key), schedules=tuple(schedules.get(key, ())), timezone=timezone,
+            accepts_handoffs=accepts_handoffs)
 
 
 def _group(rows: Iterable[Row[Any]]) -> dict[Key, list[Any]]:
@@ -148,6 +151,7 @@ def _needs(session: Session, ids: list[UUID]) -> tuple[dict[Key, set[str]], dict
 
 Places = dict[Key, tuple[tuple[tuple[float, float], ...], str]]
 Sites = dict[Key, list[tuple[Key, Key]]]
+NOWHERE: Final = ((), "exact")
 
 
 def _places(session: Session, ids: list[UUID]) -> tuple[Places, Sites]:
@@ -196,15 +200,12 @@ def _schedules(session: Session, ids: list[UUID], sites: Sites) -> dict[Key, lis
         for site, location in pairs:
             owners[site].append(service_id)
             owners[location].append(service_id)
-    for row in _rows(session, _SCHEDULES, ids, list(owners)):
-        schedule = OpeningSchedule(
-            opens_at=row.opens_at, closes_at=row.closes_at, freq=row.freq, byday=row.byday,
-            bymonthday=row.bymonthday, interval=row.interval, dtstart=row.dtstart, until=row.until,
-            valid_from=row.valid_from, valid_to=row.valid_to, closed=row.closed, utc_offset=row.timezone)
-        if row.service_id is not None:
-            own[row.service_id].append(schedule)
+    for service, site, location, *hours in _rows(session, _SCHEDULES, ids, list(owners)):
+        schedule = OpeningSchedule(*hours)
+        if service is not None:
+            own[service].append(schedule)
             continue
-        for service_id in owners.get(row.service_at_location_id or row.location_id, ()):
+        for service_id in owners.get(site or location, ()):
             there[service_id].append(schedule)
     return there | own
 
