@@ -1,7 +1,7 @@
 """What every engine of the match benchmark offers, ours, and the answer by brute force."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -12,8 +12,9 @@ from benchmarks.world import NOW, UNITS, World
 from referral_dir.domain import matching
 from referral_dir.domain.distance import STEPS_PER_DEGREE
 from referral_dir.domain.need import Need
-from referral_dir.index import grid
+from referral_dir.index import compiled, grid, match
 from referral_dir.index.columns import Columns, Tables, need_mask
+from referral_dir.index.compiled import Loops
 from referral_dir.index.match import MatchIndex
 from referral_dir.store.feed import Position
 
@@ -43,6 +44,7 @@ class Ours:
     build_s: float
     bytes_per_service: float
     name: str = "ours"
+    loops: Loops | None = None
 
     @classmethod
     def build(cls, world: World, clock: Any) -> "Ours":
@@ -52,9 +54,15 @@ class Ours:
         taken = clock() - started
         index = MatchIndex()
         index._columns, index._position = columns, Position(1)
-        return cls(index, taken, columns.bytes_per_row + size_of(columns.tables) / len(world))
+        match.warm(None)
+        return cls(index, taken, columns.bytes_per_row + size_of(columns.tables) / len(world), loops=compiled.loops())
+
+    def uncompiled(self) -> "Ours | None":
+        """The same index where numba is not installed; None where it is not."""
+        return replace(self, name="ours_uncompiled", loops=None) if self.loops else None
 
     def ask(self, need: Need) -> Answer:
+        compiled.use(self.loops)
         found = self.index.propose(need, NOW, matches=SHOWN, near_misses=0)
         return [(service_id, km or 0.0) for service_id, km, _ in found.matches]
 
@@ -69,7 +77,8 @@ def arrays_of(world: World) -> dict[str, Any]:
     return {
         "key": grid.keys(world.latitude, world.longitude), "latitude": world.latitude, "needs": world.needs,
         "confirmed": world.confirmed, "high": numbers * np.uint64(0x9E3779B97F4A7C15), "low": numbers,
-        "languages": world.languages, "profile": world.profiles, "areas": np.zeros(count, dtype=np.int32),
+        "languages": 2 * world.languages + world.own, "profile": world.profiles,
+        "areas": np.zeros(count, dtype=np.int32),
         "organization": world.organizations, "hours": np.zeros(count, dtype=np.int32), "unit": world.units,
         "available": world.available, "updated": world.updated, "several": np.zeros(count, dtype=bool)}
 
@@ -78,7 +87,8 @@ def tables_of(world: World) -> Tables:
     """The index's tables for the world."""
     tables = Tables()
     for languages in world.language_sets:
-        tables.languages.number(languages)
+        for own in (False, True):
+            tables.languages.number((languages, own))
     for profile in world.profile_list:
         tables.profiles.number(profile)
     for unit in UNITS:

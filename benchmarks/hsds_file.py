@@ -46,14 +46,14 @@ def _kind(number: int) -> str:
 def _service(world: World, n: int, *, needs: bool) -> dict[str, Any]:
     sid = str(service_id(n))
     confirmed, offered = codes(world.confirmed[n]), codes(world.needs[n])
-    until, low, high, household, rules, text, own = world.profile_list[world.profiles[n]]
+    until, low, high, household, rules, text = world.profile_list[world.profiles[n]]
     lat, lon = world.latitude[n] / STEPS_PER_DEGREE, world.longitude[n] / STEPS_PER_DEGREE
     place = geo._place(int(world.towns[n]))
     unit = UNITS[world.units[n]]
     name = f"{_kind(n)} {label(min(offered))} {n}"
     service: dict[str, Any] = {
         "id": sid, "name": name, "status": "active", "description": _description(n, sorted(offered)),
-        "minimum_age": low, "maximum_age": high, "interpretation_services": "By telephone" if own else None,
+        "minimum_age": low, "maximum_age": high, "interpretation_services": "By telephone" if world.own[n] else None,
         "eligibility_description": "Call first." if text else None,
         "languages": [{"id": _id(sid, code), "code": code, "name": language_name(code)}
                       for code in sorted(world.language_sets[world.languages[n]])],

@@ -28,7 +28,7 @@ def run(services: int, queries: int, country: str | None, say: Any) -> dict[str,
     world = make_world(services, country=country)
     questions, warm_up = make_questions(queries, country=country), make_questions(WARM_UP, country=country, seed=9)
     ours = Ours.build(world, time.perf_counter)
-    engines: list[Engine] = [ours]
+    engines: list[Engine] = [each for each in (ours, ours.uncompiled()) if each]
     left_out: dict[str, str] = {}
     server = None
     try:

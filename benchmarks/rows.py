@@ -19,10 +19,10 @@ def rows(world: World) -> Iterator[tuple[Any, ...]]:
     lat, lon = (world.latitude / 1e7).tolist(), (world.longitude / 1e7).tolist()
     updated = (world.updated / 1e6).tolist()
     for n in range(len(world)):
-        until, *rest, own = profiles[world.profiles[n]]
+        until, *rest = profiles[world.profiles[n]]
         languages = spoken[world.languages[n]]
         offered, confirmed = (_dense(int(mask), bits) for mask in (world.needs[n], world.confirmed[n]))
-        yield (n, service_id(n).hex, lat[n], lon[n], offered, confirmed, languages, languages == 0, own,
+        yield (n, service_id(n).hex, lat[n], lon[n], offered, confirmed, languages, languages == 0, bool(world.own[n]),
                int(world.units[n]), int(world.available[n]), updated[n], until, *rest)
 
 
@@ -39,8 +39,8 @@ def _dense(mask: int, known: dict[int, int]) -> int:
 
 
 def _profile(profile: Any) -> tuple[Any, ...]:
-    until, low, high, household, rules, text, own = profile
+    until, low, high, household, rules, text = profile
     serves = sum(GENDERS[code] for _, code, effect in rules if effect == "serves")
     excludes = sum(GENDERS[code] for _, code, effect in rules if effect == "excludes")
     return (until, low is not None or high is not None, float(low or 0), 1e9 if high is None else float(high),
-            household or 0, serves, excludes, text, own)
+            household or 0, serves, excludes, text)

@@ -51,6 +51,7 @@ class World:
     languages: NDArray[np.int32]
     profile_list: list[Profile]
     profiles: NDArray[np.int32]
+    own: NDArray[np.bool_]
     organizations: NDArray[np.uint64]
     units: NDArray[np.int16]
     available: NDArray[np.int32]
@@ -61,7 +62,7 @@ class World:
 
     def candidate(self, n: int) -> Candidate:
         """One service as the rules read it."""
-        until, low, high, household, rules, text, own = self.profile_list[self.profiles[n]]
+        until, low, high, household, rules, text = self.profile_list[self.profiles[n]]
         unit = UNITS[self.units[n]]
         updated = EPOCH + timedelta(microseconds=int(self.updated[n]))
         return Candidate(
@@ -69,7 +70,7 @@ class World:
             confirmed_needs=codes(self.confirmed[n]), suggested_needs=codes(self.needs[n]) - codes(self.confirmed[n]),
             offered_until=None if until == FOREVER else date.fromordinal(until), minimum_age=low, maximum_age=high,
             points=((int(self.latitude[n]) / STEPS_PER_DEGREE, int(self.longitude[n]) / STEPS_PER_DEGREE),),
-            languages=self.language_sets[self.languages[n]], own_interpretation="yes" if own else None,
+            languages=self.language_sets[self.languages[n]], own_interpretation="yes" if self.own[n] else None,
             maximum_household=household, eligibility=tuple(EligibilityRule(*rule) for rule in rules),
             eligibility_text="call" if text else None,
             capacity=Capacity(unit, int(self.available[n]), None, updated) if unit else None)
@@ -101,7 +102,7 @@ def make_world(count: int, *, country: str | None = None, seed: int = 1) -> Worl
         towns=numbers[town], latitude=np.rint(lat * STEPS_PER_DEGREE).astype(np.int64),
         longitude=np.rint(lon * STEPS_PER_DEGREE).astype(np.int64), needs=offered, confirmed=confirmed,
         language_sets=sets, languages=_zipf(rng, len(sets), count).astype(np.int32), profile_list=profile_list,
-        profiles=rng.integers(0, len(profile_list), count).astype(np.int32),
+        profiles=rng.integers(0, len(profile_list), count).astype(np.int32), own=rng.random(count) < 0.05,
         organizations=rng.integers(0, max(1, count // 3), count).astype(np.uint64), units=unit,
         available=np.where(unit > 0, rng.integers(0, 9, count) * (rng.random(count) < 0.8), 0).astype(np.int32),
         updated=np.where(unit > 0, _micro(NOW) - (age_hours * 3600e6).astype(np.int64), 0))
@@ -165,7 +166,7 @@ def _profiles(rng: np.random.Generator, count: int = 800) -> list[Profile]:
         rules = GENDERS[rng.integers(len(GENDERS))]
         household = int(rng.integers(1, 7)) if rng.random() < 0.4 else None
         until = FOREVER if rng.random() < 0.7 else NOW.toordinal() + int(rng.integers(-20, 400))
-        found[(until, low, high, household, rules, not rules and rng.random() < 0.3, bool(rng.random() < 0.05))] = None
+        found[(until, low, high, household, rules, not rules and rng.random() < 0.3)] = None
     return list(found)
 
 

@@ -421,10 +421,12 @@ def serve() -> None:
         from waitress import create_server
 
         from referral_dir import create_app
+        from referral_dir.index.match import warm
         from referral_dir.serving import allow_imports
 
         allow_imports()
         app = create_app(settings, store)
+        threading.Thread(target=warm, args=(settings.instance,), daemon=True).start()
         try:
             server = create_server(app, host=settings.host, port=settings.port, ident=None, threads=8,
                                    max_request_body_size=config.LARGEST_BODY_READ,

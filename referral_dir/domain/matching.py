@@ -118,8 +118,9 @@ def judge(need: Need, candidate: Candidate, interpreters: Mapping[str, Candidate
         *_opening(need, found),
         *eligibility(need, candidate),
     )
-    score = sum(parts(criteria, candidate.capacity, now).values())
-    return Match(candidate, round(max(0.0, score), 4), distance, met, language, state, found, criteria)
+    # Not round(score, 4), which no column of numbers can repeat where a score lies between two.
+    score = round(max(0.0, sum(parts(criteria, candidate.capacity, now).values())) * 10_000) / 10_000
+    return Match(candidate, score, distance, met, language, state, found, criteria)
 
 
 def measured(need: Need, match: Match, distance_km: float) -> Match:

@@ -49,7 +49,7 @@ def nearest_point(place: Place, points: Sequence[tuple[float, float]]) -> tuple[
 @lru_cache(maxsize=1024)
 def _nearest_km(latitude: float, longitude: float, points: tuple[tuple[float, float], ...]) -> float:
     """Kept, as several rules ask for it."""
-    return round(min([haversine_km(latitude, longitude, *point) for point in points]), 1)
+    return round(min([haversine_km(latitude, longitude, *point) for point in points]) * 10) / 10
 
 
 def is_in_reach(need: Need, candidate: Candidate, distance: float | None) -> bool:

@@ -20,23 +20,24 @@ from referral_dir.domain.interpreting import interprets
 from referral_dir.domain.need import Candidate
 from referral_dir.domain.needs import needs as all_needs
 from referral_dir.index import grid
+from referral_dir.index.loop import Read
 from referral_dir.index.profiles import Profiles, profile_of
 from referral_dir.index.tables import (
     PLACED,
     AreaSets,
-    LanguageSets,
     OpeningHours,
+    Tongues,
     Units,
     known_kind,
 )
 
-# What a search reads of many rows lies apart; what is then read of few lies together, 64 bytes: one line of a
-# processor's cache, where a column each would be thirteen. 4 bytes more for the order by id.
-SEARCHED: Final = np.dtype([("key", "i8"), ("needs", "u8")])
+# What a search reads of many rows lies apart, 24 bytes: a stretch of rows is a stretch of each column. What is then
+# read of few lies together, 56 bytes: one or two lines of a processor's cache, where a column each would be eleven.
+# 4 bytes more for the order by id.
+SEARCHED: Final = np.dtype([("key", "i8"), ("needs", "u8"), ("languages", "i4"), ("profile", "i4")])
 RECORD: Final = np.dtype([
     ("high", "u8"), ("low", "u8"), ("confirmed", "u8"), ("organization", "u8"), ("updated", "i8"), ("latitude", "i4"),
-    ("languages", "i4"), ("profile", "i4"), ("areas", "i4"), ("hours", "i4"), ("available", "i2"), ("unit", "u1"),
-    ("several", "?")])
+    ("areas", "i4"), ("hours", "i4"), ("available", "i2"), ("unit", "u1"), ("several", "?")])
 _SEARCHED, _RECORD = SEARCHED.names or (), RECORD.names or ()
 COLUMNS: Final[Mapping[str, np.dtype[Any]]] = {
     **{name: SEARCHED[name] for name in _SEARCHED}, **{name: RECORD[name] for name in _RECORD}}
@@ -44,6 +45,8 @@ MOST_AVAILABLE: Final = np.iinfo(RECORD["available"]).max
 _IN_PLACE: Final = tuple(name for name in COLUMNS if name not in ("key", "latitude", "areas", "several"))
 SMALLEST_TAIL: Final = 2048
 FEW: Final = 20_000
+FEW_STRETCHES: Final = 2
+_NUMBERS: Final = np.arange(FEW)
 _LOW: Final = (1 << 64) - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,7 +60,7 @@ NO_ROWS: Final[Rows] = np.empty(0, dtype=np.int64)
 class Tables:
     """What rows share by number."""
 
-    languages: LanguageSets = field(default_factory=LanguageSets)
+    languages: Tongues = field(default_factory=Tongues)
     profiles: Profiles = field(default_factory=Profiles)
     areas: AreaSets = field(default_factory=AreaSets)
     hours: OpeningHours = field(default_factory=OpeningHours)
@@ -79,12 +82,15 @@ class Columns:
         self.data |= {name: self.records[name] for name in _RECORD}
         # The same memory for Python's own loops: a number out of a memoryview costs half of one out of an array.
         self.views = {name: values.data for name, values in self.data.items()}
-        self.raw = self.records.data.cast("B")
+        self.read = Read(*(self.data[name] for name in Read._fields))
+        self.memory = Read(*(self.views[name] for name in Read._fields))
         for name, values in main.items():
             (self.records if name == "records" else self.data[name])[:self.sorted] = values[order]
+        self.keys = self.data["key"][:self.sorted]
         self.by_id = np.argsort(self.data["high"][:self.sorted], kind="stable").astype(np.int32) \
             if by_id is None else by_id
         self._tail: dict[int, list[int]] = {}
+        self.has_several = bool(self.data["several"][:self.sorted].any())
         self.every_need = np.bitwise_or.reduce(self.data["needs"][:self.sorted], initial=np.uint64(0))
         self._find_elsewhere()
 
@@ -133,6 +139,7 @@ class Columns:
         new = encode(candidate, self.tables) if candidate is not None else []
         for values in new[:1]:
             self.every_need |= values["needs"]
+            self.has_several |= values["several"]
         pairs = list(zip(had, new, strict=False))
         if len(had) == len(new) and all(self._is_same_place(row, values) for row, values in pairs):
             for row, values in pairs:
@@ -185,21 +192,29 @@ class Columns:
 
     def near(self, latitude: float, longitude: float, radius_km: float, mask: np.uint64) -> Rows:
         """Rows with a point within the radius or a little beyond, for one of the needs in the mask."""
-        starts, ends = self.data["key"][:self.sorted].searchsorted(grid.stretches(latitude, longitude, radius_km))
+        starts, ends = self.keys.searchsorted(np.array(grid.stretches(latitude, longitude, radius_km)))
         needs = self.data["needs"]
-        lengths = ends - starts
-        until = lengths.cumsum()
-        total = int(until[-1])
-        if not total:
-            return NO_ROWS
-        if total < FEW:
-            # One gather costs less than a call per stretch.
-            rows: Rows = np.arange(total) + (ends - until).repeat(lengths)
-            wanted: Rows = rows[(needs[rows] & mask).nonzero()[0]]
-            return wanted
-        found = [np.flatnonzero(needs[start:end] & mask) + start
-                 for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if end > start]
-        return np.concatenate(found)
+        if len(starts) > FEW_STRETCHES:
+            lengths = ends - starts
+            until = lengths.cumsum()
+            total = int(until[-1])
+            if total < FEW:
+                # One gather costs less than a few calls for each stretch.
+                rows: Rows = _NUMBERS[:total] + (ends - until).repeat(lengths)
+                wanted: Rows = rows[(needs[rows] & mask).nonzero()[0]]
+                return wanted
+        each: list[Rows] = [(needs[start:end] & mask).nonzero()[0] + start
+                            for start, end in zip(starts.tolist(), ends.tolist(), strict=True) if end > start]
+        return each[0] if len(each) == 1 else np.concatenate(each) if each else NO_ROWS
+
+    def farther_ones(self, rows: Rows, distance: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Which of the rows (their places among them) are of a service that has a nearer one among them."""
+        several = self.data["several"][rows].nonzero()[0]
+        high, low = self.data["high"][rows[several]], self.data["low"][rows[several]]
+        order = np.lexsort((distance[several], low, high))
+        again = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
+        found: NDArray[np.int64] = several[order[1:][again]]
+        return found
 
     def elsewhere(self, area_sets: Iterable[int], mask: np.uint64) -> Rows:
         """Rows of these area sets, for one of the needs in the mask."""
@@ -245,7 +260,8 @@ def encode(c: Candidate, tables: Tables) -> list[dict[str, Any]]:
     row: dict[str, Any] = {
         "key": grid.NOWHERE, "latitude": 0, "needs": needs, "confirmed": need_mask(c.confirmed_needs),
         "high": c.service_id.int >> 64, "low": c.service_id.int & _LOW,
-        "languages": tables.languages.number(c.languages), "profile": tables.profiles.number(profile_of(c)),
+        "languages": tables.languages.number((c.languages, bool(c.own_interpretation))),
+        "profile": tables.profiles.number(profile_of(c)),
         "areas": tables.areas.number(AreaSets.of(c)),
         "organization": folded(c.organization_id),
         "hours": tables.hours.number((c.schedules, c.timezone)),

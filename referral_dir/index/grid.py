@@ -16,9 +16,9 @@ BAND: Final = 2_500_000  # a quarter of a degree, 28 km
 NOWHERE: Final = 1 << 62
 _SHIFT: Final = 33
 _LATITUDE_0: Final = 90 * STEPS_PER_DEGREE
-_LONGITUDE_0: Final = 180 * STEPS_PER_DEGREE
+LONGITUDE_0: Final = 180 * STEPS_PER_DEGREE
 _RADIANS: Final = math.pi / 180 / STEPS_PER_DEGREE
-_MASK: Final = (1 << _SHIFT) - 1
+LONGITUDE_MASK: Final = (1 << _SHIFT) - 1
 # Two steps: what rounding to the grid may add.
 _SLACK_DEGREES: Final = 2e-7
 
@@ -30,21 +30,21 @@ def steps(degrees: Any) -> NDArray[np.int64]:
 
 def keys(latitude: NDArray[np.int64], longitude: NDArray[np.int64]) -> NDArray[np.int64]:
     """The keys of points in steps."""
-    return ((latitude + _LATITUDE_0) // BAND << _SHIFT) | (longitude + _LONGITUDE_0)
+    return ((latitude + _LATITUDE_0) // BAND << _SHIFT) | (longitude + LONGITUDE_0)
 
 
 def longitudes(key: NDArray[np.int64]) -> NDArray[np.int64]:
     """The longitudes in steps that the keys hold."""
-    return (key & _MASK) - _LONGITUDE_0
+    return (key & LONGITUDE_MASK) - LONGITUDE_0
 
 
 def longitude(key: int) -> int:
     """As `longitudes`, of one key."""
-    return (key & _MASK) - _LONGITUDE_0
+    return (key & LONGITUDE_MASK) - LONGITUDE_0
 
 
-def stretches(latitude: float, longitude: float, radius_km: float) -> NDArray[np.int64]:
-    """[2, stretches]: first keys and keys past the last ones, for every point within the radius and some more.
+def stretches(latitude: float, longitude: float, radius_km: float) -> tuple[list[int], list[int]]:
+    """First keys and keys past the last ones, for every point within the radius and some more.
 
     The longitudes of a circle reach asin(sin r / cos latitude) to either side, all round where it holds a pole
     (J. P. Snyder, Map Projections, 1987, eq. 5-3).
@@ -52,30 +52,28 @@ def stretches(latitude: float, longitude: float, radius_km: float) -> NDArray[np
     angle = min(radius_km / EARTH_RADIUS_KM, math.pi)
     reach = math.degrees(angle) * (1 + 1e-9) + _SLACK_DEGREES
     south, north = max(-90.0, latitude - reach), min(90.0, latitude + reach)
-    bands = range((math.floor(south * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND,
-                  (math.ceil(north * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND + 1)
-    if north >= 90 or south <= -90:
-        spans = [(-180.0, 180.0)]
-    else:
+    wide = 180.0
+    if north < 90 and south > -90:
         ratio = min(1.0, math.sin(math.radians(reach)) / math.cos(math.radians(latitude)))
-        spans = _unwrapped(longitude, math.degrees(math.asin(ratio)) * (1 + 1e-9) + _SLACK_DEGREES)
-    # Of a handful of bands, Python makes the numbers sooner than NumPy is called.
-    lows = [(band << _SHIFT) + start for west, _ in spans
-            for start in [math.floor(west * STEPS_PER_DEGREE) + _LONGITUDE_0] for band in bands]
-    ends = [(band << _SHIFT) + end for _, east in spans
-            for end in [math.ceil(east * STEPS_PER_DEGREE) + _LONGITUDE_0 + 1] for band in bands]
-    return np.array((lows, ends), dtype=np.int64)
-
-
-def _unwrapped(longitude: float, reach: float) -> list[tuple[float, float]]:
-    west, east = longitude - reach, longitude + reach
-    if reach >= 180:
-        return [(-180.0, 180.0)]
-    if west < -180:
-        return [(-180.0, east), (west + 360, 180.0)]
-    if east > 180:
-        return [(-180.0, east - 360), (west, 180.0)]
-    return [(west, east)]
+        wide = math.degrees(math.asin(ratio)) * (1 + 1e-9) + _SLACK_DEGREES
+    west, east = longitude - wide, longitude + wide
+    spans = [(max(-180.0, west), min(180.0, east))]
+    if wide >= 180:
+        spans = [(-180.0, 180.0)]
+    elif west < -180:
+        spans.append((west + 360, 180.0))
+    elif east > 180:
+        spans.append((-180.0, east - 360))
+    first = (math.floor(south * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND
+    last = (math.ceil(north * STEPS_PER_DEGREE) + _LATITUDE_0) // BAND
+    lows, ends = [], []
+    for west, east in spans:
+        start = math.floor(west * STEPS_PER_DEGREE) + LONGITUDE_0
+        end = math.ceil(east * STEPS_PER_DEGREE) + LONGITUDE_0 + 1
+        for band in range(first, last + 1):
+            lows.append((band << _SHIFT) + start)
+            ends.append((band << _SHIFT) + end)
+    return lows, ends
 
 
 def kilometres(latitude: float, longitude: float, latitudes: NDArray[Any],

@@ -21,7 +21,7 @@ def lend(question: Question, rows: Rows) -> tuple[UUID, ...]:
     spoken = question.columns["languages"][rows]
     found: dict[UUID, None] = {}
     for code in question.need.languages:
-        level = question.tables.languages.levels((code,), spoken)
+        level = question.tables.languages.answers((code,)).level[spoken]
         found |= dict.fromkeys(_first(question, rows[level == Fluency.DIRECT]))
     return tuple(found)
 

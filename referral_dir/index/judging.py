@@ -1,70 +1,54 @@
 """The rules of domain/matching.py over columns: who is offered, how many criteria are unmet, and the score.
 
-Every step is the rule of the same name there; a property test holds the two equal. A row that fails more criteria than
-are allowed is dropped as soon as that is known.
+Every step is the rule of the same name there; a property test holds the two equal. Rows whose languages and profile
+fail too many criteria are dropped first, as that is known by table.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from referral_dir.domain.availability import Capacity
 from referral_dir.domain.eligibility import household
-from referral_dir.domain.interpreting import INTERPRETED_FIT, LANGUAGE_UNKNOWN_FIT
-from referral_dir.domain.matching import (
-    CAPACITY_FIT,
-    SUGGESTED_FIT,
-    UNKNOWN_COST,
-    WEIGHTS,
-    open_verdict,
-    rests,
-)
+from referral_dir.domain.matching import SUGGESTED_FIT, UNKNOWN_COST, WEIGHTS, open_verdict, rests
 from referral_dir.domain.need import Need, Verdict
 from referral_dir.domain.reach import HALF_DISTANCE_KM, PLACE_UNKNOWN_NEARNESS, REMOTE_NEARNESS
-from referral_dir.domain.tongues import FIT, Fluency
+from referral_dir.domain.tongues import Fluency
 from referral_dir.index import grid
 from referral_dir.index.columns import NO_NEED, NO_ROWS, Columns, Rows, folded, microseconds, need_mask
-from referral_dir.index.profiles import COUNT_MASK, SPOKEN, UNKNOWN, Asked
-from referral_dir.index.tables import INTERPRETED, SILENT
+from referral_dir.index.compiled import Loops
+from referral_dir.index.loop import (
+    CAPACITY_FITS,
+    IS_ASKED,
+    LANGUAGE_FITS,
+    LATEST_MICROSECONDS,
+)
+from referral_dir.index.profiles import COUNT_MASK, IN_WORDS, SPOKEN, UNKNOWN_BITS, Asked
+from referral_dir.index.tables import COVERING, UNPLACED
 
 # The rank rounds distances to 0.1 km: what is at most half of that farther may still count.
 ROUNDING_KM: Final = 0.051
-LATEST_MICROSECONDS: Final = -5 * 60 * 1_000_000
-# By Fluency, then SILENT and INTERPRETED.
-LANGUAGE_FITS: Final = np.array([*(FIT[level] for level in sorted(FIT)), LANGUAGE_UNKNOWN_FIT, INTERPRETED_FIT])
-_NO, _ASK = int(Fluency.NONE), int(Fluency.ASK)
-IS_ASKED: Final = np.array([level in (_ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
-IS_WANTING: Final = np.array([level in (_NO, _ASK, SILENT) for level in range(len(LANGUAGE_FITS))])
-# By 2 for what was said, 2 more if lately, and 1 if it is enough.
-CAPACITY_FITS: Final = np.array([CAPACITY_FIT[name] for name in (
-    "unknown", "unknown", "unconfirmed, too few", "unconfirmed", "full", "available")])
+# So many profiles are added up in the time in which one row is looked up in each.
+WORTH_ADDING: Final = 50
+_LANGUAGE_FITS, _CAPACITY_FITS, _IS_ASKED = (np.array(each) for each in (LANGUAGE_FITS, CAPACITY_FITS, IS_ASKED))
+_NO: Final = int(Fluency.NONE)
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
-@dataclass(slots=True)
-class Judged:
-    """Rows with their distance (infinite for none), how many criteria are unmet, and the score."""
+class Judged(NamedTuple):
+    """Rows with their distance in km (infinite for none), how many criteria are unmet, whether it is too far, and the
+    score: arrays, or lists of a few."""
 
-    rows: Rows
-    distance: Floats
-    unmet: NDArray[np.int32]
-    too_far: Flags
-    score: Floats
-
-
-class Possible(NamedTuple):
-    """Rows, how they speak (a Fluency, SILENT or INTERPRETED), how many criteria are unmet and unknown so far."""
-
-    rows: Rows
-    spoken: NDArray[np.int8]
-    unmet: NDArray[np.int32]
-    unknown: NDArray[np.int32]
+    rows: Any
+    distance: Any
+    unmet: Any
+    too_far: Any
+    score: Any
 
 
 class Said(NamedTuple):
@@ -88,19 +72,25 @@ class Question:
         self.voices = columns.voices if need.languages else NO_NEED
         self.mask = self.any_need | self.voices
         self.moment = microseconds(now.astimezone(UTC))
-        covering = self.tables.areas.covering(need.place)
-        self.covering = covering
+        self.covering = self.tables.areas.covering(need.place)
+        self.unplaced = self.tables.areas.unplaced(need.place.country)
         self.is_wary = bool(need.excluded_organizations or need.excluded_communities or need.excluded_areas
                             or need.declined)
-        if covering:
-            self._everywhere = np.zeros(len(self.tables.areas.values), dtype=bool)
-            self._everywhere[covering] = True
+        self.is_plain = not (self.is_wary or need.open_now or need.open_by is not None)
+        # By area set, how it serves the place.
+        self.area_told = np.zeros(len(self.tables.areas.values), dtype=np.uint8)
+        if self.unplaced is not None:
+            self.area_told[self.unplaced] = UNPLACED
+        if self.covering:
+            self.area_told[self.covering] = COVERING
 
-    def reachable(self, reach_km: float) -> tuple[Rows, Rows]:
+    def reachable(self, reach_km: float, loops: Loops | None = None) -> tuple[Rows, Rows]:
         """Rows for one of the needs that may be in reach, and those of interpreters; of one service there may be
         several."""
-        c, place = self.columns, self.need.place
-        near = c.near(place.latitude, place.longitude, reach_km + ROUNDING_KM, self.mask)
+        c, reach = self.columns, reach_km + ROUNDING_KM
+        here = float(self.need.place.latitude), float(self.need.place.longitude)
+        near = c.near(*here, reach, self.mask) if loops is None else \
+            loops.near_rows(c.keys, c["needs"], self.mask, *here, reach)
         groups = [near[~self.everywhere(near)] if self.covering else near, *self.placeless()]
         rows = np.concatenate(groups) if len(groups) > 1 else groups[0]
         if not self.voices:
@@ -111,7 +101,7 @@ class Question:
     def placeless(self) -> list[Rows]:
         """Rows that are found by area, and those that are not sorted in by place yet."""
         c, groups = self.columns, []
-        elsewhere = [*self.covering, *self.tables.areas.unplaced(self.need.place.country)]
+        elsewhere = self.covering if self.unplaced is None else [*self.covering, self.unplaced]
         if elsewhere:
             groups.append(c.elsewhere(elsewhere, self.mask))
         if c.count > c.sorted:
@@ -121,11 +111,10 @@ class Question:
     def _is_offered(self, rows: Rows, distance: Floats, everywhere: Flags, reach_km: float) -> Flags:
         """The hard rules, for the nearest row of each service."""
         kept: Flags = (distance <= reach_km) | everywhere
-        for unplaced in self.tables.areas.unplaced(self.need.place.country):
-            kept |= self.columns["areas"][rows] == unplaced
-        several = self.columns["several"][rows].nonzero()[0]
-        if len(several) > 1:
-            kept[self._farther_ones(rows, distance, several)] = False
+        if self.unplaced is not None:
+            kept |= self.columns["areas"][rows] == self.unplaced
+        if self.columns.has_several:
+            kept[self.columns.farther_ones(rows, distance)] = False
         return kept & self.allowed(rows) if self.is_wary else kept
 
     def distances(self, rows: Rows) -> Floats:
@@ -138,14 +127,6 @@ class Question:
         if nowhere.any():
             far[nowhere] = np.inf
         return far
-
-    def _farther_ones(self, rows: Rows, distance: Floats, several: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of rows that may belong to one service, those whose service has a nearer row among them."""
-        high, low = self.columns["high"][rows[several]], self.columns["low"][rows[several]]
-        order = np.lexsort((distance[several], low, high))
-        again = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
-        found: NDArray[np.int64] = several[order[1:][again]]
-        return found
 
     def allowed(self, rows: Rows) -> Flags:
         """The hard rules of whom and where the person must not meet, and of who has declined for good."""
@@ -183,35 +164,58 @@ class Question:
         """Whether they serve the place wherever they are."""
         if not self.covering:
             return np.zeros(len(rows), dtype=bool)
-        found: Flags = self._everywhere[self.columns["areas"][rows]]
+        found: Flags = self.area_told[self.columns["areas"][rows]] == COVERING
         return found
 
     # Criteria
 
-    def possible(self, rows: Rows, allowed_unmet: int, *, interpreted: bool) -> Possible:
-        """Those of the rows that speak and take the person, with what is unmet and unknown so far."""
-        spoken = self._spoken(rows, interpreted)
-        if not allowed_unmet:
-            kept = (spoken != _NO).nonzero()[0]
-            rows, spoken = rows[kept], spoken[kept]
-        profile = self.columns["profile"][rows]
-        told = self._told(profile)
-        unmet = told & COUNT_MASK
-        if allowed_unmet:
-            unmet += spoken == _NO
-        kept = (unmet <= allowed_unmet).nonzero()[0]
-        return Possible(rows[kept], spoken[kept], unmet[kept], self._untold(profile[kept], told[kept]))
+    def possible(self, rows: Rows, allowed_unmet: int, few: int, *, interpreted: bool) -> Rows:
+        """Those of the rows that can still be offered once language, and then the person, is asked; of so few as `few`
+        no more is asked."""
+        c, speaking = self.columns, self.speaking(interpreted)
+        if speaking is not None and not allowed_unmet:
+            rows = rows[speaking[c["languages"][rows]].nonzero()[0]]
+        if len(rows) <= few:
+            return rows
+        unmet = self._told(c["profile"][rows]) & COUNT_MASK
+        if speaking is not None and allowed_unmet:
+            unmet += speaking[c["languages"][rows]] == _NO
+        return rows[(unmet <= allowed_unmet).nonzero()[0]]
 
-    def judged(self, possible: Possible, reach_km: float, allowed_unmet: int) -> Judged:
+    def speaking(self, interpreted: bool) -> NDArray[np.int8] | None:
+        """By way of speaking: a Fluency, SILENT or INTERPRETED; None where no language is asked for."""
+        if not self.need.languages:
+            return None
+        level, lent = self.tables.languages.answers(self.need.languages)
+        return lent if interpreted else level
+
+    def _told(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What these profiles say to all that is asked; see Profiles.verdict."""
+        return reduce(np.add, [verdict[numbers] for verdict in self.verdicts(len(numbers))])
+
+    def verdicts(self, count: int) -> list[NDArray[np.int32]]:
+        """What each profile says to all that is asked, to be added up: done here, if so many rows are worth it."""
+        profiles = self.tables.profiles
+        found = [profiles.verdict(each) for each in self.asked()]
+        return [reduce(np.add, found)] if len(profiles.values) < WORTH_ADDING * count else found
+
+    def judged(self, rows: Rows, reach_km: float, allowed_unmet: int, *, interpreted: bool) -> Judged:
         """Rows with at most so many unmet criteria, with their scores."""
-        rows, spoken, unmet, unknown = possible
         distance, everywhere = self.distances(rows), self.everywhere(rows)
         within = distance <= self.need.radius_km
         unplaced = (distance == np.inf) & ~everywhere
         too_far = ~(within | everywhere | unplaced)
+        profile, speaking = self.columns["profile"][rows], self.speaking(interpreted)
+        spoken = np.full(len(rows), Fluency.DIRECT, dtype=np.int8) if speaking is None else \
+            speaking[self.columns["languages"][rows]]
+        told = self._told(profile)
         said = self._said(rows, self.need.household)
+        unmet = told & COUNT_MASK
+        unmet += spoken == _NO
         unmet += too_far
         unmet += said.fresh & ~said.enough
+        unknown = (told >> UNKNOWN_BITS) & COUNT_MASK
+        unknown += (told >= IN_WORDS) & (told < IN_WORDS + SPOKEN)
         for no, ask in (self._declined(rows), self._open(rows)):
             if no is not None:
                 unmet += no
@@ -221,9 +225,9 @@ class Question:
         rows, spoken, distance = rows[kept], spoken[kept], distance[kept]
         unplaced = unplaced[kept]
         fit, freshness, stale = self._capacity(said, kept)
-        unknown = unknown[kept] + unplaced + stale + IS_ASKED[spoken]
+        unknown = unknown[kept] + unplaced + stale + _IS_ASKED[spoken]
         nearness = self._nearness(distance, within[kept], everywhere[kept], unplaced)
-        score = self._score(rows, nearness, LANGUAGE_FITS[spoken], fit, freshness, unknown)
+        score = self._score(rows, nearness, _LANGUAGE_FITS[spoken], fit, freshness, unknown)
         return Judged(rows, distance, unmet[kept], too_far[kept], score)
 
     def _score(self, rows: Rows, nearness: Floats, language: Floats, capacity: Floats, freshness: Floats,
@@ -256,21 +260,10 @@ class Question:
             near[unplaced] = PLACE_UNKNOWN_NEARNESS
         return near
 
-    def _spoken(self, rows: Rows, interpreted: bool) -> NDArray[np.int8]:
-        """How they can speak: a Fluency, SILENT or INTERPRETED; DIRECT where no language was asked for."""
-        if not self.need.languages:
-            return np.full(len(rows), Fluency.DIRECT, dtype=np.int8)
-        level = self.tables.languages.levels(self.need.languages, self.columns["languages"][rows])
-        wanting = IS_WANTING[level]
-        if not interpreted:
-            wanting &= self.tables.profiles.own_interpretation[self.columns["profile"][rows]]
-        level[wanting] = INTERPRETED
-        return level
-
     def _capacity(self, said: Said, kept: NDArray[np.int64]) -> tuple[Floats, Floats, Flags]:
         """How well the free places fit, how lately they were said, and whether they must be asked for."""
         given, fresh, enough = said.given[kept], said.fresh[kept], said.enough[kept]
-        fit = CAPACITY_FITS[given * 2 + fresh * 2 + enough]
+        fit = _CAPACITY_FITS[given * 2 + fresh * 2 + enough]
         freshness = np.where(given, 0.5 ** np.maximum(0.0, said.age[kept] / said.shelf[kept]), 0.0)
         return fit, freshness, ~fresh
 
@@ -334,18 +327,3 @@ class Question:
             ("status", need.status))
             if code and code != "unknown"]
         return asked + [("accessibility", code) for code in need.accessibility]
-
-    def _told(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """What these profiles say to all that is asked; see Profiles.verdict."""
-        profiles = self.tables.profiles
-        verdicts = [profiles.verdict(each) for each in self.asked()]
-        if len(numbers) < len(profiles.values):
-            return reduce(np.add, [verdict[numbers] for verdict in verdicts])
-        told: NDArray[np.int32] = reduce(np.add, verdicts)[numbers]
-        return told
-
-    def _untold(self, numbers: NDArray[np.int32], told: NDArray[np.int32]) -> NDArray[np.int32]:
-        """How many criteria these profiles leave unknown."""
-        unknown: NDArray[np.int32] = told // UNKNOWN & COUNT_MASK
-        return unknown + (self.tables.profiles.text[numbers] & (told < SPOKEN))
-

@@ -7,21 +7,23 @@ shown are loaded; those are judged again by the rules themselves, on what the st
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-import numpy as np
-
 from referral_dir.domain.matching import MAXIMUM_UNMET
 from referral_dir.domain.need import Candidate, Need
-from referral_dir.index import snapshot
+from referral_dir.domain.vocabulary import Place
+from referral_dir.index import compiled, snapshot
 from referral_dir.index.columns import Columns, Rows
-from referral_dir.index.few import FEW, NOTHING, Proposed, Ranked, is_plain, proposed, rank_few
+from referral_dir.index.compiled import Loops
 from referral_dir.index.interpreters import lend
-from referral_dir.index.judging import Flags, Judged, Question
+from referral_dir.index.judging import Judged, Question
+from referral_dir.index.one_by_one import judged_by_python, judged_compiled
+from referral_dir.index.ranking import NOTHING, Proposed, rank
 from referral_dir.store.candidates import active_ids, load_candidates
 from referral_dir.store.feed import Position, changes_since, follows, last_change, position_at
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+log = logging.getLogger(__name__)
+# So many rows are judged by Python in the time of NumPy's calls.
+FEW: Final = 24
 # More changes than this are read as a whole directory: one scan is cheaper than many lists of ids.
 REBUILD_AFTER: Final = 20_000
 # So many changes at the opening of a snapshot make it worth writing anew.
@@ -91,11 +96,14 @@ class MatchIndex:
         if self._columns is None:
             raise RuntimeError("the match index is empty: call refresh(session) first")
         with self._lock:
-            question = Question(self._columns, need, now)
+            question, loops = Question(self._columns, need, now), compiled.loops()
             reach_km, allowed = (need.reach_km, MAXIMUM_UNMET) if near_misses else (need.radius_km, 0)
-            rows, voices = question.reachable(reach_km)
+            rows, voices = question.reachable(reach_km, loops)
             lent = lend(question, voices) if len(voices) else ()
-            ranked = _rank(question, rows, reach_km, allowed, matches, near_misses, interpreted=bool(lent))
+            ranked = NOTHING
+            if len(rows):
+                judged = _judged(question, rows, reach_km, allowed, loops, interpreted=bool(lent))
+                ranked = rank(self._columns, judged, matches, near_misses)
             return Proposal(ranked.matches, ranked.near_misses, lent, ranked.total, ranked.wider_km)
 
     def _catch_up(self, session: Session, newest: Position) -> None:
@@ -137,39 +145,37 @@ def _everything(session: Session) -> Iterator[Candidate]:
         yield from load_candidates(session, ids[start:start + BUILD_STEP])
 
 
-def _rank(question: Question, rows: Rows, reach_km: float, allowed: int, matches: int, near_misses: int, *,
-          interpreted: bool) -> Ranked:
-    if not len(rows):
-        return NOTHING
-    plain = is_plain(question)
-    possible = None
-    if not plain or len(rows) > FEW:
-        possible = question.possible(rows, allowed, interpreted=interpreted)
-        rows = possible.rows
+def _judged(question: Question, rows: Rows, reach_km: float, allowed: int, loops: Loops | None, *,
+            interpreted: bool) -> Judged:
+    """Compiled, if that may be; else by NumPy, or in Python if a few rows are left."""
+    plain = question.is_plain
+    few = FEW if plain else 0
+    if len(rows) > few and not (plain and loops is not None):
+        rows = question.possible(rows, allowed, few, interpreted=interpreted)
+    if plain and loops is not None:
+        return judged_compiled(question, rows, reach_km, allowed, loops, interpreted=interpreted)
     if plain and len(rows) <= FEW:
-        ranked = rank_few(question, rows.tolist(), allowed, matches, near_misses, interpreted=interpreted)
-        if ranked is not None:
-            return ranked
-    possible = possible or question.possible(rows, allowed, interpreted=interpreted)
-    columns, judged = question.columns, question.judged(possible, reach_km, allowed)
-    met = judged.unmet == 0
-    far = judged.distance[judged.too_far & (judged.unmet == 1)]
-    near = _best(columns, judged, ~met, near_misses) if near_misses else ()
-    return Ranked(_best(columns, judged, met, matches), near, int(met.sum()), float(far.min()) if len(far) else None)
+        return judged_by_python(question, rows, reach_km, allowed, interpreted=interpreted)
+    return question.judged(rows, reach_km, allowed, interpreted=interpreted)
 
 
-def _best(columns: Columns, judged: Judged, chosen: Flags, count: int) -> tuple[Proposed, ...]:
-    """Fewest unmet first, then by score, then by id."""
-    rows, score, unmet, distance = (values[chosen] for values in (
-        judged.rows, judged.score, judged.unmet, judged.distance))
-    # One number for both: scores are from 0 to 1 and end after four places.
-    order = unmet.astype(np.int64) * 100_000 - np.rint(score * 10_000).astype(np.int64)
-    if len(order) > count:
-        last = np.partition(order, count - 1)[count - 1]
-        kept = np.flatnonzero(order <= last)
-        rows, score, distance, order = rows[kept], score[kept], distance[kept], order[kept]
-    first = np.lexsort((columns["low"][rows], columns["high"][rows], order))[:count]
-    rows = rows[first]
-    return tuple(proposed(*each) for each in zip(
-        columns["high"][rows].tolist(), columns["low"][rows].tolist(), distance[first].tolist(), score[first].tolist(),
-        strict=True))
+def warm(folder: Path | None) -> bool:
+    """Compile the loops, or read what was compiled from the folder (3 s the first time, then 0.5 s), and use them from
+    then on. False where numba is not installed or fails, and all goes on in Python and NumPy."""
+    try:
+        loops = compiled.compiled(folder)
+        if loops is not None:
+            _try_out(loops)
+        compiled.use(loops)
+    except Exception as error:  # numba fails in many ways, and nothing depends on it
+        log.warning("matching goes on without compiled loops: %s", str(error).splitlines()[:1])
+        return False
+    return loops is not None
+
+
+def _try_out(loops: Loops) -> None:
+    """Ask a question of an empty directory: what it compiles is what every other question needs."""
+    need = Need({"legal": frozenset({"legal"})}, Place("Anywhere", "", 0.0, 0.0), languages=("en",))
+    question = Question(Columns.of([]), need, datetime.now(UTC))
+    rows, _ = question.reachable(1.0, loops)
+    judged_compiled(question, rows, 1.0, 0, loops, interpreted=False)

@@ -11,16 +11,19 @@ from referral_dir.domain.need import Candidate
 from referral_dir.index.tables import Bits, Growing, Table
 
 FOREVER: Final = date.max.toordinal()
-# A verdict counts unmet criteria, unknown ones, and those that the profile speaks of at all, in one number each.
+# A verdict counts unmet criteria, unknown ones, and those that the profile speaks of at all, in one number; that of
+# "offered", which is always asked, says too whether eligibility is told in words alone.
 UNMET: Final = 1
-UNKNOWN: Final = 1 << 10
+UNKNOWN_BITS: Final = 10
+UNKNOWN: Final = 1 << UNKNOWN_BITS
 SPOKEN: Final = 1 << 20
-COUNT_MASK: Final = (1 << 10) - 1
+IN_WORDS: Final = 1 << 30
+COUNT_MASK: Final = (1 << UNKNOWN_BITS) - 1
 # Verdicts that are kept, times profiles: 16 MB.
 KEPT: Final = 4_000_000
 
-# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words, own interpretation
-Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool, bool]
+# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words
+Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool]
 # ("offered", today's ordinal), ("age", youngest, oldest), ("household", people), or a criterion with its code
 Asked = tuple[str, *tuple[Any, ...]]
 Flags = NDArray[np.bool_]
@@ -30,7 +33,7 @@ def profile_of(c: Candidate) -> Profile:
     """What the rules of eligibility read of a service, and until when it is offered."""
     return (c.offered_until.toordinal() if c.offered_until else FOREVER, c.minimum_age, c.maximum_age,
             c.maximum_household, tuple((r.criterion, r.code, r.effect) for r in c.eligibility),
-            bool(c.eligibility_text) and not c.eligibility, bool(c.own_interpretation))
+            bool(c.eligibility_text) and not c.eligibility)
 
 
 class Profiles(Table[Profile]):
@@ -40,20 +43,19 @@ class Profiles(Table[Profile]):
         super().__init__()
         self._until, self._household = Growing(np.int32), Growing(np.int32)
         self._low, self._high, self._aged = Growing(np.float64), Growing(np.float64), Growing(bool)
-        self._text, self._own = Growing(bool), Growing(bool)
+        self._text = Growing(bool)
         self.serves, self.excludes = Bits(), Bits()
         self._codes: dict[str, list[Hashable]] = {}
         self._verdicts: dict[Asked, NDArray[np.int32]] = {}
 
     def added(self, value: Profile) -> None:
-        until, low, high, household, rules, text, own = value
+        until, low, high, household, rules, text = value
         self._until.append(until)
         self._low.append(low or 0)
         self._high.append(np.inf if high is None else high)
         self._aged.append(low is not None or high is not None)
         self._household.append(household or 0)
         self._text.append(text)
-        self._own.append(own)
         self.serves.append([(c, code) for c, code, effect in rules if effect == "serves"])
         self.excludes.append([(c, code) for c, code, effect in rules if effect == "excludes"])
         for criterion, code, _ in rules:
@@ -76,7 +78,7 @@ class Profiles(Table[Profile]):
         name, what = asked[0], asked[1]
         nobody = np.zeros(len(self.values), dtype=bool)
         if name == "offered":
-            return _verdict(self._until.array < what, nobody, nobody)
+            return _verdict(self._until.array < what, nobody, nobody) | self._text.array * np.int32(IN_WORDS)
         if name == "age":
             youngest, oldest = asked[1:]
             aged, low, high = self._aged.array, self._low.array, self._high.array
@@ -96,19 +98,9 @@ class Profiles(Table[Profile]):
         return _verdict(turned_away, nobody, served | excluded)
 
     @property
-    def text(self) -> Flags:
-        """Whether eligibility is told in words alone."""
-        return self._text.array
-
-    @property
     def until(self) -> NDArray[np.int32]:
         """Last day on which it is offered, as an ordinal."""
         return self._until.array
-
-    @property
-    def own_interpretation(self) -> Flags:
-        """Whether it has interpretation of its own."""
-        return self._own.array
 
 
 def _verdict(unmet: Flags, unknown: Flags, spoken: Flags) -> NDArray[np.int32]:

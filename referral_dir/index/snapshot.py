@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from referral_dir.domain.need import ServedArea
 from referral_dir.domain.needs import needs
@@ -24,8 +25,8 @@ from referral_dir.store.feed import Position
 
 log = logging.getLogger(__name__)
 MAGIC: Final = b"referral-dir match index\n"
-SCHEMA: Final = 3
-_KINDS: Final = {"key": SEARCHED["key"], "needs": SEARCHED["needs"], "records": RECORD, "by_id": np.dtype("i4")}
+SCHEMA: Final = 4
+_KINDS: Final = {"records": RECORD, "by_id": np.dtype("i4")} | {name: SEARCHED[name] for name in SEARCHED.names or ()}
 _DATES: Final = frozenset(f.name for f in fields(Schedule) if "date" in str(f.type))
 
 
@@ -75,7 +76,7 @@ def load(path: Path) -> tuple[Columns, Position] | None:
     if header["schema"] != SCHEMA or header["needs"] != list(needs()):
         return None
     at = 8 + length
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, count in header["arrays"]:
         arrays[name] = np.frombuffer(body, dtype=_KINDS[name], count=count, offset=at)
         at += arrays[name].nbytes
@@ -97,7 +98,7 @@ def forget(path: Path) -> None:
 
 def _tables_json(tables: Tables) -> dict[str, Any]:
     return {
-        "languages": [sorted(value) for value in tables.languages.values],
+        "languages": [[sorted(codes), own] for codes, own in tables.languages.values],
         "profiles": tables.profiles.values,
         "areas": [[value[0] if value else "", *(astuple(a) if isinstance(a, ServedArea) else a for a in value[1:])]
                   for value in tables.areas.values],
@@ -109,10 +110,10 @@ def _tables_json(tables: Tables) -> dict[str, Any]:
 
 def _tables_from(read: dict[str, Any]) -> Tables:
     tables = Tables()
-    for value in read["languages"]:
-        tables.languages.number(frozenset(value))
-    for until, low, high, household, rules, text, own in read["profiles"]:
-        tables.profiles.number((until, low, high, household, tuple(tuple(rule) for rule in rules), text, own))
+    for codes, own in read["languages"]:
+        tables.languages.number((frozenset(codes), own))
+    for until, low, high, household, rules, text in read["profiles"]:
+        tables.profiles.number((until, low, high, household, tuple(tuple(rule) for rule in rules), text))
     for kind, *rest in read["areas"]:
         members = tuple(ServedArea(*a) if kind == "areas" else a for a in rest)
         tables.areas.number((kind, *members) if kind else ())

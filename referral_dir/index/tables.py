@@ -1,4 +1,4 @@
-"""What many services share, kept once: sets of languages, profiles of eligibility, hours, areas, units.
+"""What many services share, kept once: ways of speaking, profiles of eligibility, hours, areas, units.
 
 A row of the index holds a number into each table. A question is answered once per entry, not once per service, and
 an entry may hold any number of languages or rules: bits in as many 64-bit words as there are codes.
@@ -6,7 +6,8 @@ an entry may hold any number of languages or rules: bits in as many 64-bit words
 
 from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from functools import reduce
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ from referral_dir.domain.tongues import Fluency, fluency
 from referral_dir.domain.vocabulary import Place
 from referral_dir.index.grid import kilometres, steps
 
-CACHED_LANGUAGES: Final = 256
+# Answers that are kept, times ways of speaking: 8 MB.
+KEPT: Final = 4_000_000
 # Beside the levels of domain.tongues.Fluency, 0 to 3.
 SILENT: Final = 4
 INTERPRETED: Final = 5
+# By Fluency, then SILENT and INTERPRETED: what is better said through somebody who interprets.
+IS_WANTING: Final = np.array([level in (Fluency.NONE, Fluency.ASK, SILENT) for level in range(INTERPRETED + 1)])
 _T = TypeVar("_T", bound=Hashable)
 
 
@@ -111,31 +115,42 @@ class Table(Generic[_T]):
         """Called once for every new value."""
 
 
-class LanguageSets(Table[frozenset[str]]):
-    """Sets of language tags."""
+class Spoken(NamedTuple):
+    """By way of speaking: a Fluency for what was asked, SILENT where no language is told, or INTERPRETED; `lent` is the
+    same where somebody lends a voice."""
+
+    level: NDArray[np.int8]
+    lent: NDArray[np.int8]
+
+
+class Tongues(Table[tuple[frozenset[str], bool]]):
+    """How services can speak: their language tags, and whether they have interpretation of their own."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bits = Bits()
-        self._empty = Growing(bool)
-        self._answers: dict[str, NDArray[np.int8]] = {}
+        self._empty, self._own = Growing(bool), Growing(bool)
+        self._answers: dict[tuple[str, ...], Spoken] = {}
 
-    def added(self, value: frozenset[str]) -> None:
-        self._bits.append(sorted(value))
-        self._empty.append(not value)
+    def added(self, value: tuple[frozenset[str], bool]) -> None:
+        codes, own = value
+        self._bits.append(sorted(codes))
+        self._empty.append(not codes)
+        self._own.append(own)
 
-    def levels(self, asked: tuple[str, ...], numbers: NDArray[np.int32]) -> NDArray[np.int8]:
-        """Of the sets with these numbers the best Fluency for any of the asked tags; SILENT for an empty one."""
-        first, *others = (self.answers(code)[numbers] for code in asked)
-        for other in others:
-            np.maximum(first, other, out=first)
-        return first
-
-    def answers(self, asked: str) -> NDArray[np.int8]:
-        """Of each set the best Fluency for one tag, kept for the next who asks; SILENT for an empty one."""
+    def answers(self, asked: tuple[str, ...]) -> Spoken:
+        """How any one of these tags is spoken, kept for the next who asks for the same."""
         found = self._answers.get(asked)
-        if found is not None and len(found) == len(self.values):
-            return found
+        if found is None or len(found.level) != len(self.values):
+            if (len(self._answers) + 1) * len(self.values) > KEPT:
+                self._answers.clear()
+            level = reduce(np.maximum, [self._levels(code) for code in asked])
+            lent = np.where(IS_WANTING[level], np.int8(INTERPRETED), level)
+            found = self._answers[asked] = Spoken(np.where(self._own.array, lent, level), lent)
+        return found
+
+    def _levels(self, asked: str) -> NDArray[np.int8]:
+        """Without any interpretation."""
         found = np.where(self._empty.array, SILENT, 0).astype(np.int8)
         by_level: dict[Fluency, list[str]] = {Fluency.ASK: [], Fluency.SAME: [], Fluency.DIRECT: []}
         for code in self._bits.codes:
@@ -144,9 +159,6 @@ class LanguageSets(Table[frozenset[str]]):
                 by_level[level].append(str(code))
         for level, codes in by_level.items():
             found[self._bits.hit(codes)] = level
-        if len(self._answers) >= CACHED_LANGUAGES:
-            self._answers.clear()
-        self._answers[asked] = found
         return found
 
 
@@ -175,6 +187,9 @@ class OpeningHours(Table[Hours]):
 # ("areas", …) as the service names them; ("anywhere",) by phone; ("unplaced", country); () for a place of its own.
 AreaSet = tuple[Any, ...]
 PLACED: Final = 0
+# How a set of areas serves a place: wherever its services are, or, being of unknown place, in this country.
+COVERING: Final = 1
+UNPLACED: Final = 2
 
 
 class AreaSets(Table[AreaSet]):
@@ -219,10 +234,9 @@ class AreaSets(Table[AreaSet]):
             found.update(self._circle_of.array[far <= radius].tolist())
         return sorted(found)
 
-    def unplaced(self, country: str | None) -> list[int]:
+    def unplaced(self, country: str | None) -> int | None:
         """The set of services of unknown place in this country."""
-        number = self.find(("unplaced", country)) if country else None
-        return [] if number is None else [number]
+        return self.find(("unplaced", country)) if country else None
 
 
 def known_kind(unit: str) -> str:

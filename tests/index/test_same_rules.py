@@ -1,5 +1,6 @@
 """The index ranks as the plain rules do: for any directory, any question, any edits, everywhere on the globe."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from referral_dir.domain.need import Area, Candidate, Declined, EligibilityRule,
 from referral_dir.domain.needs import expand
 from referral_dir.domain.opening import Schedule
 from referral_dir.domain.vocabulary import Place, Reason
-from referral_dir.index import match, snapshot
+from referral_dir.index import compiled, match, snapshot
 from referral_dir.index.columns import Columns
 from referral_dir.index.match import MatchIndex, Proposal
 from referral_dir.store.feed import Position
@@ -113,16 +114,33 @@ def index_of(columns: Columns) -> MatchIndex:
     return index
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loops(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiled where numba is installed, and used by `check` alone."""
+    cache = request.config.cache
+    match.warm(cache.mkdir("match") if cache else None)
+    WAYS.append((compiled.loops(), 0)) if compiled.loops() else None
+    compiled.use(None)
+    yield
+    compiled.use(None)
+
+
+# In which the index ranks: a few rows one by one, and many in columns; the loop compiled.
+WAYS: list[tuple[compiled.Loops | None, int]] = [(None, match.FEW), (None, 0)]
+
+
 def check(directory: list[Candidate], columns: Columns, need: Need, shown: int) -> None:
-    """Both ways in which the index ranks: a few rows one by one, and many in columns."""
-    for few in (match.FEW, 0):
+    """All ways in which the index ranks against the plain rules."""
+    ranking = matching.rank(need, directory, directory, NOW)
+    lent = {i.service_id for i in choose_interpreters(need, directory, NOW).values()}
+    for loops, few in WAYS:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(match, "FEW", few)
-            check_one_way(directory, columns, need, shown)
+            patch.setattr(compiled, "loops", lambda loops=loops: loops)
+            check_one_way(columns, need, shown, ranking, lent)
 
 
-def check_one_way(directory: list[Candidate], columns: Columns, need: Need, shown: int) -> None:
-    ranking = matching.rank(need, directory, directory, NOW)
+def check_one_way(columns: Columns, need: Need, shown: int, ranking: matching.Ranking, lent: set[UUID]) -> None:
     found = index_of(columns).propose(need, NOW, matches=shown, near_misses=shown)
     assert _plain(found.matches) == [(m.candidate.service_id, m.distance_km, m.score) for m in ranking.matches[:shown]]
     assert _plain(found.near_misses) == [
@@ -130,7 +148,6 @@ def check_one_way(directory: list[Candidate], columns: Columns, need: Need, show
     assert found.total == len(ranking.matches)
     far = [m.distance_km for m in ranking.near_misses if [c.name for c in m.unmet] == ["distance"]]
     assert found.wider_km == min(far, default=None)
-    lent = {i.service_id for i in choose_interpreters(need, directory, NOW).values()}
     assert lent <= set(found.interpreters)
     strict = index_of(columns).propose(need, NOW, matches=shown, near_misses=0)
     assert (strict.matches, strict.total) == (found.matches, found.total)
