@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,18 +10,16 @@ from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
-from flask import Flask
 from hypothesis import settings as hypothesis_settings
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine, text
 
 import config
 from referral_dir.desk import budgets, passwords, public_help
 from referral_dir.domain.budgets import BUDGETS, Budget
-from referral_dir.store import db
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
 from referral_dir.store.roles import APPLICATION_ROLE, grant_application_role
+from tests import quick
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -34,20 +31,7 @@ hypothesis_settings.register_profile("house", deadline=None, derandomize=True, m
 hypothesis_settings.load_profile("house")
 
 
-# Hundreds of apps are made: the templates are compiled for the first, in each process.
-class _Compiled(BytecodeCache):
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-Flask.jinja_options = {"bytecode_cache": _Compiled()}
+quick.install()
 # These take longest: begun last, one of them would go on alone while the other processor rests.
 LONGEST = ("test_noninterference.py", "test_accessible.py", "test_cli.py", "test_tells_nothing.py", "test_access.py",
            "test_canaries.py", "test_consent_machine.py", "test_consent_races.py", "test_asking.py")
@@ -57,18 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; all else in its order."""
     rank = {name: n for n, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
-
-
-# What a test writes need not outlive a power cut: no test waits for the disk.
-_prepare = db._prepare_sqlite
-
-
-def _prepare_without_waiting(connection: sqlite3.Connection, record: object) -> None:
-    _prepare(connection, record)
-    connection.execute("PRAGMA synchronous=OFF")
-
-
-db._prepare_sqlite = _prepare_without_waiting
 
 
 def missing(what: str) -> None:
