@@ -1,36 +1,53 @@
-"""The command line as a person runs it, on the demo."""
+"""The command line on the demo, as a person runs it."""
 
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from referral_dir.cli import main
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    environ = {**os.environ, "REFERRAL_DIR_DEMO": "1", "PYTHONUTF8": "1",
-               "REFERRAL_DIR_INSTANCE": str(tmp_path_factory.mktemp("instance"))}
+@dataclass(frozen=True)
+class Commands:
+    """One demo, and its commands: each in a process of its own, or, which is quicker, in this one."""
 
-    def call(*arguments: str, code: int = 0, **more: str) -> str:
+    environ: dict[str, str]
+
+    def __call__(self, *arguments: str, code: int = 0, **more: str) -> str:
+        """What the command says, in this process."""
+        done = CliRunner().invoke(main, arguments, env={**self.environ, **more})
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == code, done.output
+        return done.stdout + done.stderr
+
+    def process(self, *arguments: str, code: int = 0) -> str:
+        """What it says as a person runs it, where arguments, output and exit code pass the system."""
         command = [sys.executable, "-m", "referral_dir.cli", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env={**environ, **more}, capture_output=True, text=True, timeout=120,
-                              check=False)
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **self.environ}, capture_output=True, text=True,
+                              timeout=120, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
 
-    call("demo")
-    return call
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    commands = Commands({"REFERRAL_DIR_DEMO": "1", "PYTHONUTF8": "1",
+                         "REFERRAL_DIR_INSTANCE": str(tmp_path_factory.mktemp("instance"))})
+    commands.process("demo")
+    return commands
 
 
-def test_a_match_names_reasons_near_misses_and_helplines(run: Any) -> None:
+def test_a_match_names_reasons_near_misses_and_helplines(run: Commands) -> None:
     found = json.loads(run("match", "--need", "shelter.safe_house", "--language", "ht", "--near", "Miami, FL",
                            "--json"))
     assert found["place"]["country"] == "US"
@@ -45,20 +62,20 @@ def test_a_match_names_reasons_near_misses_and_helplines(run: Any) -> None:
     assert found["helplines"]
 
 
-def test_arabic_in_irbid_finds_the_safe_house_and_a_full_one_is_a_near_miss(run: Any) -> None:
-    found = json.loads(run("match", "--need", "shelter", "--language", "Arabic", "--near", "إربد", "--json",
-                           "--radius-km", "150", "--gender", "female"))
+def test_arabic_in_irbid_finds_the_safe_house_and_a_full_one_is_a_near_miss(run: Commands) -> None:
+    found = json.loads(run.process("match", "--need", "shelter", "--language", "Arabic", "--near", "إربد", "--json",
+                                   "--radius-km", "150", "--gender", "female"))
     assert found["results"][0]["name"] == "Jasmine Safe House Irbid (invented)"
     misses = {m["name"]: [u["criterion"] for u in m["unmet"]] for m in found["near_misses"]}
     assert misses["Jasmine Safe House Amman (invented)"] == ["capacity"]
 
 
-def test_equal_input_gives_equal_output(run: Any) -> None:
+def test_equal_input_gives_equal_output_in_every_process(run: Commands) -> None:
     arguments = ("match", "--need", "legal", "--near", "Miami", "--json")
-    assert run(*arguments) == run(*arguments)
+    assert run.process(*arguments) == run.process(*arguments)
 
 
-def test_an_explanation_adds_up_and_tells_why_a_service_was_not_shown(run: Any) -> None:
+def test_an_explanation_adds_up_and_tells_why_a_service_was_not_shown(run: Commands) -> None:
     asked = ("match", "--need", "shelter", "--language", "ar", "--near", "Irbid", "--radius-km", "150",
              "--gender", "female")
     found = json.loads(run(*asked, "--json"))
@@ -78,7 +95,7 @@ def test_an_explanation_adds_up_and_tells_why_a_service_was_not_shown(run: Any) 
     assert "no service has this id" in run(*asked, "--explain", "00000000-0000-4000-8000-000000000000", code=1)
 
 
-def test_reindex_builds_both_indexes_anew_and_answers_as_before(run: Any) -> None:
+def test_reindex_builds_both_indexes_anew_and_answers_as_before(run: Commands) -> None:
     asked = ("search", "shelter", "--json")
     before = run(*asked)
     assert "new" in run("reindex")
@@ -94,17 +111,21 @@ def test_reindex_builds_both_indexes_anew_and_answers_as_before(run: Any) -> Non
     (("--need", "shelter", "--near", "Miami", "--radius-km", "nan"), "above 0"),
     (("--need", "shelter", "--near", "Miami", "--age", "-4"), "age"),
 ])
-def test_bad_input_is_answered_with_what_to_do(run: Any, arguments: tuple[str, ...], says: str) -> None:
+def test_bad_input_is_answered_with_what_to_do(run: Commands, arguments: tuple[str, ...], says: str) -> None:
     assert says in run("match", *arguments, code=1)
 
 
-def test_search_finds_food_by_a_spanish_word_and_corrects_a_typo(run: Any) -> None:
+def test_a_process_that_is_given_bad_input_ends_with_one_and_what_to_do(run: Commands) -> None:
+    assert "did you mean Miami" in run.process("match", "--need", "shelter", "--near", "Miammi", code=1)
+
+
+def test_search_finds_food_by_a_spanish_word_and_corrects_a_typo(run: Commands) -> None:
     found = json.loads(run("search", "comida", "--near", "Key West", "--by-distance", "--json"))
     assert found["results"][0]["name"] == "Keys Food Table (invented)"
     assert json.loads(run("search", "lawyr", "--json"))["did_you_mean"] == "lawyer"
 
 
-def test_an_import_writes_its_report_and_a_bad_path_is_refused(run: Any, tmp_path: Path) -> None:
+def test_an_import_writes_its_report_and_a_bad_path_is_refused(run: Commands, tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_text(json.dumps({"id": "o1", "name": "Invented", "description": "x"}))
     run("import", str(path), "--report", str(tmp_path / "report.json"))
@@ -116,16 +137,14 @@ def test_an_import_writes_its_report_and_a_bad_path_is_refused(run: Any, tmp_pat
     assert "Hidden Court" not in exported
 
 
-def test_both_text_indexes_can_be_chosen_and_find_the_same(run: Any) -> None:
+def test_both_text_indexes_can_be_chosen_and_find_the_same(run: Commands) -> None:
     asked = ("search", "comida", "--near", "Miami", "--json")
     found = {kind: {r["name"] for r in json.loads(run(*asked, REFERRAL_DIR_TEXT_INDEX=kind))["results"]}
              for kind in ("tantivy", "whoosh")}
     assert found["tantivy"] == found["whoosh"] != set()
 
 
-def test_every_command_has_help_and_the_trail_verifies(run: Any, tmp_path: Path) -> None:
-    from referral_dir.cli import main
-
+def test_every_command_has_help_and_the_trail_verifies(run: Commands, tmp_path: Path) -> None:
     for name in main.commands:
         helped = CliRunner().invoke(main, [name, "--help"])
         assert helped.exit_code == 0
