@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import numpy as np
+import numpy.typing as npt
+
 # One that is of the house is seen by its keeper and provider; one that is of the person by those of the handoff.
 HOUSE: Final = {
     "street": "77 Zanzibarquay Passage", "line 2": "Garret Xylothek", "postcode": "ZQ9 7XJ",
@@ -27,12 +30,46 @@ TOLD: Final = "her sister sings at the Pomegranate Lantern"
 MEETING: Final = "the ochre bench by Tolliver fountain"
 # What may be found everywhere: it proves that the search sees anything at all.
 OPEN: Final = "Lanternlight Refuge"
+SIX: Final = 6
 
 
 def found_in(data: bytes, words: Mapping[str, str]) -> set[str]:
     """Which of the words are in the bytes."""
     low = data.lower()
+    if not _begins_somewhere(low, frozenset(words.values())):
+        return set()
     return {name for name, word in words.items() if any(form in low for form in forms(word))}
+
+
+def _begins_somewhere(low: bytes, words: frozenset[str]) -> bool:
+    """Whether the first six bytes of some form of a word stand anywhere. There are a thousand forms, and each page is
+    searched for all: in nearly every page none of them begins, and that is seen at one glance."""
+    begins, table = _beginnings(words)
+    text = np.frombuffer(low, dtype=np.uint8)
+    if len(text) < SIX:
+        return False
+    places = np.flatnonzero(table[_numbers(text)])
+    return any(low[at:at + SIX] in begins for at in places)
+
+
+@cache
+def _beginnings(words: frozenset[str]) -> tuple[frozenset[bytes], npt.NDArray[np.bool_]]:
+    """The first bytes of every form, and a table that is true at the number of each."""
+    begins = frozenset(form[:SIX] for word in words for form in forms(word))
+    assert all(len(begin) == SIX for begin in begins)
+    table = np.zeros(1 << 20, dtype=np.bool_)
+    for begin in begins:
+        table[_numbers(np.frombuffer(begin, dtype=np.uint8))] = True
+    return begins, table
+
+
+def _numbers(text: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """A number of 20 bits for every six bytes that follow each other."""
+    count = len(text) - SIX + 1
+    number = np.zeros(count, dtype=np.uint64)
+    for at in range(SIX):
+        number = (number << np.uint64(8)) | text[at:at + count]
+    return (number * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(44)
 
 
 def point_in(data: bytes) -> bool:
