@@ -6,6 +6,7 @@ statement put into words; passwords would cost what they must cost a thief, and 
 
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from flask import Flask
@@ -16,6 +17,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
+from referral_dir import geo
 from referral_dir.desk import passwords
 from referral_dir.store import db
 
@@ -78,4 +80,6 @@ def install() -> None:
     for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
         dialect.__eq__ = _alike  # type: ignore[assignment,method-assign]
         dialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+    # The spellings nearest to a word in the gazetteer, which is the same for every directory.
+    geo._nearest_spellings = cache(geo._nearest_spellings)
     passwords.TIME_COST, passwords.MEMORY_KIB, passwords.LANES = 1, 8, 1  # type: ignore[misc]

@@ -7,7 +7,7 @@ answers (STATES) is looked at as a page too; what comes between the steps of a t
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -214,22 +214,37 @@ def _axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def readers(chromium: Any, stage: Stage) -> Iterator[Callable[[str], Reader]]:  # noqa: F811
+    """Everybody signs in once."""
+    here: dict[str, Reader] = {}
+
+    def reader(who: str) -> Reader:
+        if who not in here:
+            here[who] = Reader(chromium, stage, who)
+        return here[who]
+
+    yield reader
+    for one in here.values():
+        one.context.close()
+
+
 @pytest.mark.parametrize("who", WHO)
-def test_every_page_is_for_everybody(chromium: Any, stage: Stage, who: str) -> None:  # noqa: F811
-    reader = Reader(chromium, stage, who)
+def test_every_page_is_for_everybody(readers: Callable[[str], Reader], stage: Stage, who: str) -> None:
+    reader = readers(who)
     wrong = {path: found for path in stage.pages[who] if reader.reads(path) and (found := reader.all_wrong())}
     for name, path, values, answered in STATES:
         if name == who:
             reader.sends(path, values, answered)
             if found := reader.all_wrong():
                 wrong[f"{path}, sent with {values}"] = found
-    reader.context.close()
     assert wrong == {}, told(wrong)
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_every_page_is_for_everybody_in_every_language(chromium: Any, stage: Stage, who: str) -> None:  # noqa: F811
-    reader = Reader(chromium, stage, who)
+def test_every_page_is_for_everybody_in_every_language(
+        readers: Callable[[str], Reader], stage: Stage, who: str) -> None:
+    reader = readers(who)
     reader.page.set_viewport_size({"width": 320, "height": 256})
     wrong: dict[str, list[str]] = {}
     for language in OTHERS:
@@ -249,7 +264,6 @@ def test_every_page_is_for_everybody_in_every_language(chromium: Any, stage: Sta
                 reader.sends(f"{path}?lang={language}", values, answered)
                 if found := reader.wrong_in_words():
                     wrong[f"{path} {language}, sent with {values}"] = found
-    reader.context.close()
     assert wrong == {}, told(wrong)
 
 
