@@ -1,5 +1,6 @@
 """Real databases, real data, no network. What is missing skips with a reason, and fails under CI=true."""
 
+import base64
 import os
 import shutil
 import socket
@@ -14,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 import config
-from referral_dir.desk import budgets, passwords, public_help
+from referral_dir.cli import load_demo
+from referral_dir.desk import budgets, opening_up, passwords, public_help
 from referral_dir.domain.budgets import BUDGETS, Budget
 from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine, migrate
@@ -25,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 CI = os.environ.get("CI") == "true"
 KEYS = KeyRing((("test1", b"k" * 32),))
+WRITTEN_KEYS = "test1:" + base64.b64encode(b"k" * 32).decode()
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 hypothesis_settings.register_profile("house", deadline=None, derandomize=True, max_examples=60)
@@ -154,9 +157,35 @@ def store(request: pytest.FixtureRequest) -> Store:
     return found
 
 
+def settings_in(instance: Path) -> config.Settings:
+    """Those of a demo whose secrets are kept there; what is sealed in one is open to all."""
+    instance.mkdir(mode=0o700, exist_ok=True)
+    (instance / "master-keys").write_text(WRITTEN_KEYS, encoding="utf-8")
+    return config.load_settings({"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(instance)})
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Settings:
-    return config.load_settings({"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(tmp_path / "instance")})
+    return settings_in(tmp_path / "instance")
+
+
+@pytest.fixture(scope="session")
+def demo_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's database and its indexes, to be copied: it takes as long to load as many a test."""
+    folder = tmp_path_factory.mktemp("demo")
+    path = shutil.copy(sqlite_template, folder / "demo.sqlite")
+    store = Store(make_engine(f"sqlite:///{path}"), KEYS)
+    load_demo(store)
+    opening_up.catch_up(store, opening_up.open_indexes(folder / "instance", "whoosh"))
+    store.engine.dispose()
+    return folder
+
+
+def copy_demo(template: Path, database: Path, instance: Path) -> None:
+    """The demo, in the place of a database that nobody has opened."""
+    assert not database.with_name(database.name + "-wal").exists(), "the database is in use"
+    shutil.copy(template / "demo.sqlite", database)
+    shutil.copytree(template / "instance", instance, dirs_exist_ok=True)
 
 
 @pytest.fixture

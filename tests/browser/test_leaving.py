@@ -1,6 +1,5 @@
 """The exit in a real browser: whatever was looked at, Back shows nothing of it. With its memory of pages on."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +8,10 @@ from typing import Any
 import pytest
 from waitress import create_server
 
-import config
 from referral_dir import create_app
-from referral_dir.cli import load_demo
-from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store, make_engine
 from tests.browser.test_story import CHROMIUM, QUIET, Person
-from tests.conftest import missing
+from tests.conftest import KEYS, copy_demo, missing, settings_in
 
 TRACES = ("Referral", "directory", "Keys Food", "comida", "Find help", "invented", "Demo", "Harbour", "Sign", "Case")
 SCRIPT = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
@@ -36,13 +32,12 @@ def remembering() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(demo_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo, served once for all of these tests: they change nothing in it."""
     folder = tmp_path_factory.mktemp("leaving")
-    shutil.copy(sqlite_template, folder / "demo.sqlite")
-    settings = config.load_settings({"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": str(folder / "instance")})
-    store = Store(make_engine(f"sqlite:///{folder / 'demo.sqlite'}"), KeyRing.parse(settings.master_keys))
-    load_demo(store)
+    settings = settings_in(folder / "instance")
+    copy_demo(demo_template, folder / "demo.sqlite", settings.instance)
+    store = Store(make_engine(f"sqlite:///{folder / 'demo.sqlite'}"), KEYS)
     server = create_server(create_app(settings, store), host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
     yield f"http://127.0.0.1:{server.effective_port}"

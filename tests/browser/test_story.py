@@ -11,11 +11,9 @@ from waitress import create_server
 
 import config
 from referral_dir import create_app
-from referral_dir.cli import load_demo
 from referral_dir.desk.demo import DEMO_PASSWORD
-from referral_dir.store.crypto import KeyRing
 from referral_dir.store.db import Store
-from tests.conftest import missing
+from tests.conftest import copy_demo, missing
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -42,11 +40,10 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def address(settings: config.Settings, sqlite_store: Store) -> Iterator[str]:
+def address(settings: config.Settings, sqlite_store: Store, demo_template: Path) -> Iterator[str]:
     """The demo, served."""
-    store = Store(sqlite_store.engine, KeyRing.parse(settings.master_keys))
-    load_demo(store)
-    server = create_server(create_app(settings, store), host="127.0.0.1", port=0, threads=4)
+    copy_demo(demo_template, Path(str(sqlite_store.engine.url.database)), settings.instance)
+    server = create_server(create_app(settings, sqlite_store), host="127.0.0.1", port=0, threads=4)
     threading.Thread(target=server.run, daemon=True).start()
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
