@@ -21,7 +21,7 @@ from referral_dir import geo
 from referral_dir.desk import passwords
 from referral_dir.store import db
 
-# Time, memory in KiB and lanes of a password outside the tests, where one of them looks at it.
+# Time, memory in KiB and lanes of a password outside the tests; tests/desk/test_passwords.py looks at what comes of it.
 REAL_COST: Final = (passwords.TIME_COST, passwords.MEMORY_KIB, passwords.LANES)
 
 
