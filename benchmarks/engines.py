@@ -8,10 +8,10 @@ from uuid import UUID
 
 import numpy as np
 
-from benchmarks.world import NOW, UNITS, World
+from benchmarks.world import NOW, UNITS, World, said_by
 from referral_dir.domain import matching
 from referral_dir.domain.distance import STEPS_PER_DEGREE
-from referral_dir.domain.need import Need
+from referral_dir.domain.need import Candidate, Need
 from referral_dir.index import compiled, grid, match
 from referral_dir.index.columns import Columns, Tables, need_mask
 from referral_dir.index.compiled import Loops
@@ -19,6 +19,8 @@ from referral_dir.index.match import MatchIndex
 from referral_dir.store.feed import Position
 
 SHOWN: Final = 20
+# So many candidates are worth judging what they share; each costs 0.1 ms.
+MANY: Final = 2_000
 Answer = list[tuple[UUID, float]]
 
 
@@ -116,14 +118,33 @@ def size_of(tables: Any) -> int:
     return total
 
 
+def _may_match(world: World, need: Need, rows: Any, now: datetime) -> Any:
+    """Which of the rows have neither a way of speaking nor a profile that alone keeps them from matching."""
+    ready = Candidate(UUID(int=1), UUID(int=2), "", "", points=((need.place.latitude, need.place.longitude),),
+                      confirmed_needs=frozenset().union(*need.needs.values()), languages=frozenset(need.languages))
+
+    def met(**said: Any) -> bool:
+        return not matching.judge(need, replace(ready, **said), {}, now).unmet
+
+    speaks = np.array([[met(languages=each, own_interpretation=own) for own in (None, "yes")]
+                       for each in world.language_sets])
+    takes = np.array([met(**said_by(profile)) for profile in world.profile_list])
+    return speaks[world.languages[rows], world.own[rows].astype(int)] & takes[world.profiles[rows]]
+
+
 def brute_force(world: World, need: Need, now: datetime = NOW) -> Answer:
-    """The plain rules over every service within the radius: no index, no shortcut but the distance."""
+    """The plain rules over every service within the radius: no index, no shortcut but the distance.
+
+    Where very many are within it (all services in one country), what they share is judged first, by the same rules.
+    """
     reach = (need.radius_km / 110 + 0.01) * STEPS_PER_DEGREE
     box = abs(world.latitude - need.place.latitude * STEPS_PER_DEGREE) <= reach
     mask = np.bitwise_or.reduce(np.array([need_mask(each) for each in need.needs.values()], dtype=np.uint64))
     rows = np.flatnonzero(box & ((world.needs & mask) != 0))
     far = grid.kilometres(need.place.latitude, need.place.longitude, world.latitude[rows], world.longitude[rows])
     within = rows[far <= need.radius_km + 0.1]
+    if len(within) > MANY:
+        within = within[_may_match(world, need, within, now)]
     ranking = matching.rank(need, [world.candidate(int(n)) for n in within], [], now)
     return [(m.candidate.service_id, m.distance_km or 0.0) for m in ranking.matches[:SHOWN]]
 

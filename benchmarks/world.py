@@ -62,18 +62,23 @@ class World:
 
     def candidate(self, n: int) -> Candidate:
         """One service as the rules read it."""
-        until, low, high, household, rules, text = self.profile_list[self.profiles[n]]
         unit = UNITS[self.units[n]]
         updated = EPOCH + timedelta(microseconds=int(self.updated[n]))
         return Candidate(
             service_id=service_id(n), organization_id=UUID(int=int(self.organizations[n])), name="", organization="",
             confirmed_needs=codes(self.confirmed[n]), suggested_needs=codes(self.needs[n]) - codes(self.confirmed[n]),
-            offered_until=None if until == FOREVER else date.fromordinal(until), minimum_age=low, maximum_age=high,
             points=((int(self.latitude[n]) / STEPS_PER_DEGREE, int(self.longitude[n]) / STEPS_PER_DEGREE),),
             languages=self.language_sets[self.languages[n]], own_interpretation="yes" if self.own[n] else None,
-            maximum_household=household, eligibility=tuple(EligibilityRule(*rule) for rule in rules),
-            eligibility_text="call" if text else None,
-            capacity=Capacity(unit, int(self.available[n]), None, updated) if unit else None)
+            capacity=Capacity(unit, int(self.available[n]), None, updated) if unit else None,
+            **said_by(self.profile_list[self.profiles[n]]))
+
+
+def said_by(profile: Profile) -> dict[str, Any]:
+    """What a profile is in a Candidate."""
+    until, low, high, household, rules, text = profile
+    return {"offered_until": None if until == FOREVER else date.fromordinal(until), "minimum_age": low,
+            "maximum_age": high, "maximum_household": household, "eligibility_text": "call" if text else None,
+            "eligibility": tuple(EligibilityRule(*rule) for rule in rules)}
 
 
 def service_id(number: int) -> UUID:
