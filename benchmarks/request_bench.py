@@ -23,7 +23,7 @@ from referral_dir.domain import matching
 from referral_dir.domain.budgets import Budget
 from referral_dir.domain.need import Need
 from referral_dir.domain.vocabulary import Role
-from referral_dir.index.match import MatchIndex
+from referral_dir.index.match import MatchIndex, warm
 from referral_dir.interop.importing import import_directory
 from referral_dir.store import candidates
 from referral_dir.store.db import Store, reading, transaction
@@ -57,6 +57,7 @@ def run(services: int, queries: int, say: Any) -> dict[str, Any]:
         (Path(folder) / "directory.json").unlink()
         settings = config.load_settings({"REFERRAL_DIR_DEMO": "1", "REFERRAL_DIR_INSTANCE": folder})
         app = create_app(settings, store)
+        warm(None)  # as `serve` does
         say("choosing questions that fill a page")
         index = app.extensions["referral_dir"].indexes.match
         with reading(store) as session:
