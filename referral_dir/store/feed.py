@@ -55,10 +55,13 @@ class TextRow:
     places: tuple[str, ...]
 
 
+# Made once, as every request asks.
+_NEWEST = select(ChangeLog.sequence, ChangeLog.service_id, ChangeLog.at).order_by(ChangeLog.sequence.desc()).limit(1)
+
+
 def last_change(session: Session) -> Position:
     """Where the change log ends now."""
-    newest = select(ChangeLog.sequence, ChangeLog.service_id, ChangeLog.at)
-    return _position(session.execute(newest.order_by(ChangeLog.sequence.desc()).limit(1)).first())
+    return _position(session.connection().execute(_NEWEST).first())
 
 
 def changes_since(session: Session, sequence: int, limit: int) -> tuple[int, list[UUID]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,9 @@ PRUNED_AT_ONCE = 100
 _ONCE_MORE = {dialect: query.on_conflict_do_update(
     index_elements=["key", "window"], set_={"count": RateCount.count + 1}).returning(RateCount.count)
     for dialect, query in (("postgresql", postgresql.insert(RateCount)), ("sqlite", sqlite.insert(RateCount)))}
+
+_COUNTED = select(RateCount.key, RateCount.window, RateCount.count).where(
+    RateCount.key.in_(bindparam("keys", expanding=True)), RateCount.window.in_(bindparam("windows", expanding=True)))
 
 
 def count_once_more(session: Session, key: str, window: datetime) -> int:
@@ -24,8 +27,7 @@ def count_once_more(session: Session, key: str, window: datetime) -> int:
 
 def counted(session: Session, keys: Sequence[str], windows: Sequence[datetime]) -> dict[tuple[str, datetime], int]:
     """The counts of these keys in these windows; what is missing was never counted."""
-    query = select(RateCount.key, RateCount.window, RateCount.count)
-    rows = session.execute(query.where(RateCount.key.in_(keys), RateCount.window.in_(windows)))
+    rows = session.connection().execute(_COUNTED, {"keys": keys, "windows": windows})
     return {(key, window): count for key, window, count in rows}
 
 

@@ -176,10 +176,11 @@ def _write_changes(session: Session, service_ids: list[UUID]) -> None:
     )
 
 
+_HEAD = select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
+
+
 def _write_audit(session: Session, entries: list[Audited]) -> None:
-    newest = session.execute(
-        select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
-    ).first()
+    newest = session.connection().execute(_HEAD).first()
     sequence, previous = (newest.sequence, newest.hash) if newest else (0, FIRST_HASH)
     rows: list[dict[str, Any]] = []
     for entry in entries:

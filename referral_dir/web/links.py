@@ -50,5 +50,5 @@ def phone_link(number: object, e164: object = None, extension: object = None) ->
     words = escape(f"{written} ext. {extension}" if extension else written)
     dialled = str(e164 or _BETWEEN_DIGITS.sub("", written))
     if not linkable(f"tel:{dialled}"):
-        return Markup('<span class="phone">{}</span>').format(words) if written else Markup()
-    return Markup('<a class="phone" href="tel:{}">{}</a>').format(dialled, words)
+        return Markup('<span class="phone">%s</span>') % words if written else Markup()
+    return Markup('<a class="phone" href="tel:%s">%s</a>') % (dialled, words)

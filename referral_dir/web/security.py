@@ -49,7 +49,7 @@ def install(app: Flask) -> None:
     csrf.init_app(app)
     app.before_request(check_origin)
     app.after_request(add_headers)
-    app.jinja_env.globals.update(asset=lambda name: asset(Path(app.static_folder or ""), name), nonce=nonce)
+    app.jinja_env.globals.update(asset=lambda name: asset(app.static_folder or "", name), nonce=nonce)
 
 
 def check_origin() -> None:
@@ -102,11 +102,10 @@ def add_headers(response: Response) -> Response:
 
 
 @cache
-def _digest(path: Path, _changed: float) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(folder: str, name: str) -> str:
+    return hashlib.sha256(Path(folder, name).read_bytes()).hexdigest()[:12]
 
 
-def asset(folder: Path, name: str) -> str:
-    """The address of a static file, with its content's hash in it."""
-    path = folder / name
-    return url_for("static", filename=name, v=_digest(path, path.stat().st_mtime))
+def asset(folder: str, name: str) -> str:
+    """The address of a static file, with its content's hash in it, read once: a changed file needs a restart."""
+    return url_for("static", filename=name, v=_digest(folder, name))
