@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, or_, select, update
+from sqlalchemy import CursorResult, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from referral_dir.domain.vocabulary import Role
@@ -72,11 +72,14 @@ def other_administrators(session: Session, person_id: UUID) -> Sequence[str]:
         Person.role == Role.ADMINISTRATOR, Person.active, Person.id != person_id).order_by(Person.name)).all()
 
 
+# Made once, as every request asks.
+_STANDING = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id).where(
+    LoginSession.token_hash == bindparam("token_hash"), LoginSession.ended.is_(None), Person.active)
+
+
 def login_session(session: Session, token_hash: str) -> tuple[LoginSession, Person] | None:
     """A sign-in that has not ended, and whose it is, while they may sign in."""
-    query = select(LoginSession, Person).join(Person, Person.id == LoginSession.person_id).where(
-        LoginSession.token_hash == token_hash, LoginSession.ended.is_(None), Person.active)
-    row = session.execute(query).first()
+    row = session.execute(_STANDING, {"token_hash": token_hash}).first()
     return (row[0], row[1]) if row else None
 
 
