@@ -22,6 +22,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
         auth,
         compression,
         errors,
+        facts,
         languages,
         map_pages,
         page_words,
@@ -50,6 +51,7 @@ def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
     request_log.install(app)
     errors.install(app)
     page_words.install(app)
+    facts.install(app)
     map_pages.install(app)
     for module in _audiences():
         app.register_blueprint(module.blueprint)
