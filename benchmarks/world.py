@@ -171,7 +171,7 @@ def _profiles(rng: np.random.Generator, count: int = 800) -> list[Profile]:
         rules = GENDERS[rng.integers(len(GENDERS))]
         household = int(rng.integers(1, 7)) if rng.random() < 0.4 else None
         until = FOREVER if rng.random() < 0.7 else NOW.toordinal() + int(rng.integers(-20, 400))
-        found[(until, low, high, household, rules, not rules and rng.random() < 0.3)] = None
+        found[(until, low, high, household, rules, not rules and rng.random() < 0.3, False)] = None
     return list(found)
 
 

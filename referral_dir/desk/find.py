@@ -29,6 +29,7 @@ from referral_dir.domain.saying import say
 from referral_dir.domain.tongues import speaks
 from referral_dir.domain.vocabulary import Gender, Place
 from referral_dir.index.match import MatchIndex, Proposal
+from referral_dir.index.ranking import Proposed
 from referral_dir.index.text import TextHit, TextIndex, count_facets
 from referral_dir.store import candidates, listing_queries, upkeep_queries
 from referral_dir.store.directory import Service
@@ -179,28 +180,35 @@ def match_services(session: "Session", indexes: Indexes, actor: Actor | None, ne
     """The whole story of a match, top to bottom.
 
     1. The index catches up. 2. It proposes the best, and the nearest misses. 3. The store gives their rows as they are
-    now. 4. The rules judge and rank them; of the `weighed` best, `only` some are shown. 5. The act is audited, without
-    its text; a question is counted by month, narrowing its answer is not. `actor` is None for the command line.
+    now: of those that may be shown, which are all of the `weighed` best where `only` some of them are asked for. 4. The
+    rules judge and rank them. 5. The act is audited, without its text; a question is counted by month, narrowing its
+    answer is not. `actor` is None for the command line.
     """
     if actor is not None:
         require(actor, "service:find")
         budgets.spend(session, actor, "service:find", now)
     indexes.match.refresh(session)
     proposal = indexes.match.propose(need, now, matches=weighed, near_misses=NEAR_MISSES)
-    rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal))}
-    proposed = [rows[p.service_id] for p in (*proposal.matches, *proposal.near_misses) if p.service_id in rows]
+    looked_at = proposal.matches if only else proposal.matches[:shown]
+    rows = {c.service_id: c for c in candidates.load_candidates(session, _ids(proposal, looked_at))}
+    proposed = [rows[p.service_id] for p in (*looked_at, *proposal.near_misses) if p.service_id in rows]
     ranking = matching.rank(need, proposed, [rows[i] for i in proposal.interpreters if i in rows], now)
     fitting = [m for m in ranking.matches[:weighed] if passes(m, only)]
     best, near = (tuple(_measured(need, m) for m in found) for found in (
         fitting[:shown], ranking.near_misses[:NEAR_MISSES]))
-    total = max(len(ranking.matches), proposal.total - (len(proposal.matches) - len(ranking.matches)))
+    unseen = proposal.matches[len(looked_at):]
+    total = max(len(ranking.matches), proposal.total - (len(looked_at) - len(ranking.matches)))
+    left = counts(ranking.matches[:weighed], only)
+    if unseen:
+        more = indexes.match.counts(need, now, [p.service_id for p in unseen])
+        left = {each: number + more[each] for each, number in left.items()}
     phones = candidates.phones_of(session, [m.candidate.service_id for m in (*best, *near)])
     audit.record(session, actor, "service:find", now, purpose="referral",
                  details={"results": total, "near_misses": len(ranking.near_misses)})
     if actor is not None and not only and shown == SHOWN:
         asked.note(session, need, bool(best), now)
     return MatchAnswer(need, best, near, total, _wider(proposal.wider_km), helplines(need.place.country), phones,
-                       only, len(fitting), counts(ranking.matches[:weighed], only))
+                       only, len(fitting) + len(unseen), left)
 
 
 def compare_services(session: "Session", indexes: Indexes, actor: Actor, need: Need, service_ids: Sequence[UUID],
@@ -240,8 +248,8 @@ def _measured(need: Need, match: Match) -> Match:
     return matching.measured(need, match, round(geo.distance_km(place.latitude, place.longitude, *nearest), 1))
 
 
-def _ids(proposal: Proposal) -> list[UUID]:
-    shown = (p.service_id for p in (*proposal.matches, *proposal.near_misses))
+def _ids(proposal: Proposal, looked_at: Sequence[Proposed]) -> list[UUID]:
+    shown = (p.service_id for p in (*looked_at, *proposal.near_misses))
     return list(dict.fromkeys([*shown, *proposal.interpreters]))
 
 

@@ -24,7 +24,8 @@ def passes(match: Match, only: Collection[Only]) -> bool:
 
 
 def counts(matches: Iterable[Match], only: Collection[Only]) -> Mapping[Only, int]:
-    """For each way to narrow: how many would be left of what passes the others."""
+    """For each way to narrow: how many would be left of what passes the others. `index/narrowing.py` tells the same
+    where nothing is narrowed yet."""
     matches = tuple(matches)
     return {each: sum(passes(m, {*only, each}) for m in matches) for each in Only}
 

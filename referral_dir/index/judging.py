@@ -281,6 +281,11 @@ class Question:
         said = self._said(rows, 1)
         return said.fresh & ~said.enough
 
+    def is_enough(self, rows: Rows) -> Flags:
+        """Whether they have said lately that they can take all who are asked for."""
+        said = self._said(rows, self.need.household)
+        return said.fresh & said.enough
+
     def is_confirmed(self, rows: Rows) -> Flags:
         """Whether they have said that one more is possible."""
         said = self._said(rows, 1)

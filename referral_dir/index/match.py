@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from referral_dir.domain.matching import MAXIMUM_UNMET
+from referral_dir.domain.narrowing import Only
 from referral_dir.domain.need import Candidate, Need
 from referral_dir.domain.vocabulary import Place
-from referral_dir.index import compiled, snapshot
+from referral_dir.index import compiled, narrowing, snapshot
 from referral_dir.index.columns import Columns, Rows
 from referral_dir.index.compiled import Loops
 from referral_dir.index.interpreters import lend
@@ -105,6 +106,13 @@ class MatchIndex:
                 judged = _judged(question, rows, reach_km, allowed, loops, interpreted=bool(lent))
                 ranked = rank(self._columns, judged, matches, near_misses)
             return Proposal(ranked.matches, ranked.near_misses, lent, ranked.total, ranked.wider_km)
+
+    def counts(self, need: Need, now: datetime, ids: Iterable[UUID]) -> Mapping[Only, int]:
+        """Of these services, which were proposed for the need: how many pass each way to narrow."""
+        if self._columns is None:
+            raise RuntimeError("the match index is empty: call refresh(session) first")
+        with self._lock:
+            return narrowing.counts(Question(self._columns, need, now), ids)
 
     def _catch_up(self, session: Session, newest: Position) -> None:
         late = False

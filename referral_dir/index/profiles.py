@@ -22,18 +22,18 @@ COUNT_MASK: Final = (1 << UNKNOWN_BITS) - 1
 # Verdicts that are kept, times profiles: 16 MB.
 KEPT: Final = 4_000_000
 
-# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words
-Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool]
+# offered_until's ordinal, minimum and maximum age, largest household, rules, says more in words, works by phone
+Profile = tuple[int, float | None, float | None, int | None, tuple[tuple[str, str, str], ...], bool, bool]
 # ("offered", today's ordinal), ("age", youngest, oldest), ("household", people), or a criterion with its code
 Asked = tuple[str, *tuple[Any, ...]]
 Flags = NDArray[np.bool_]
 
 
 def profile_of(c: Candidate) -> Profile:
-    """What the rules of eligibility read of a service, and until when it is offered."""
+    """What the rules of eligibility read of a service, until when it is offered, and whether it works by phone."""
     return (c.offered_until.toordinal() if c.offered_until else FOREVER, c.minimum_age, c.maximum_age,
             c.maximum_household, tuple((r.criterion, r.code, r.effect) for r in c.eligibility),
-            bool(c.eligibility_text) and not c.eligibility)
+            bool(c.eligibility_text) and not c.eligibility, c.remote)
 
 
 class Profiles(Table[Profile]):
@@ -43,19 +43,20 @@ class Profiles(Table[Profile]):
         super().__init__()
         self._until, self._household = Growing(np.int32), Growing(np.int32)
         self._low, self._high, self._aged = Growing(np.float64), Growing(np.float64), Growing(bool)
-        self._text = Growing(bool)
+        self._text, self._remote = Growing(bool), Growing(bool)
         self.serves, self.excludes = Bits(), Bits()
         self._codes: dict[str, list[Hashable]] = {}
         self._verdicts: dict[Asked, NDArray[np.int32]] = {}
 
     def added(self, value: Profile) -> None:
-        until, low, high, household, rules, text = value
+        until, low, high, household, rules, text, remote = value
         self._until.append(until)
         self._low.append(low or 0)
         self._high.append(np.inf if high is None else high)
         self._aged.append(low is not None or high is not None)
         self._household.append(household or 0)
         self._text.append(text)
+        self._remote.append(remote)
         self.serves.append([(c, code) for c, code, effect in rules if effect == "serves"])
         self.excludes.append([(c, code) for c, code, effect in rules if effect == "excludes"])
         for criterion, code, _ in rules:
@@ -96,6 +97,11 @@ class Profiles(Table[Profile]):
         served, excluded = self.serves.hit(every), self.excludes.hit(every)
         turned_away = self.excludes.hit(this) | (served & ~self.serves.hit(this))
         return _verdict(turned_away, nobody, served | excluded)
+
+    @property
+    def remote(self) -> Flags:
+        """Whether it works by phone or online."""
+        return self._remote.array
 
     @property
     def until(self) -> NDArray[np.int32]:

@@ -25,7 +25,7 @@ from referral_dir.store.feed import Position
 
 log = logging.getLogger(__name__)
 MAGIC: Final = b"referral-dir match index\n"
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 _KINDS: Final = {"records": RECORD, "by_id": np.dtype("i4")} | {name: SEARCHED[name] for name in SEARCHED.names or ()}
 _DATES: Final = frozenset(f.name for f in fields(Schedule) if "date" in str(f.type))
 
@@ -112,8 +112,8 @@ def _tables_from(read: dict[str, Any]) -> Tables:
     tables = Tables()
     for codes, own in read["languages"]:
         tables.languages.number((frozenset(codes), own))
-    for until, low, high, household, rules, text in read["profiles"]:
-        tables.profiles.number((until, low, high, household, tuple(tuple(rule) for rule in rules), text))
+    for until, low, high, household, rules, text, remote in read["profiles"]:
+        tables.profiles.number((until, low, high, household, tuple(tuple(rule) for rule in rules), text, remote))
     for kind, *rest in read["areas"]:
         members = tuple(ServedArea(*a) if kind == "areas" else a for a in rest)
         tables.areas.number((kind, *members) if kind else ())

@@ -12,7 +12,7 @@ from hypothesis import Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from referral_dir.domain import matching
+from referral_dir.domain import matching, narrowing
 from referral_dir.domain.availability import Capacity
 from referral_dir.domain.distance import grid_point
 from referral_dir.domain.interpreting import choose_interpreters
@@ -151,6 +151,8 @@ def check_one_way(columns: Columns, need: Need, shown: int, ranking: matching.Ra
     assert lent <= set(found.interpreters)
     strict = index_of(columns).propose(need, NOW, matches=shown, near_misses=0)
     assert (strict.matches, strict.total) == (found.matches, found.total)
+    every = [m.candidate.service_id for m in ranking.matches]
+    assert index_of(columns).counts(need, NOW, every) == narrowing.counts(ranking.matches, ())
 
 
 def _plain(found: Any) -> list[tuple[UUID, float | None, float]]:
