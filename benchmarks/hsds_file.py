@@ -46,7 +46,7 @@ def _kind(number: int) -> str:
 def _service(world: World, n: int, *, needs: bool) -> dict[str, Any]:
     sid = str(service_id(n))
     confirmed, offered = codes(world.confirmed[n]), codes(world.needs[n])
-    until, low, high, household, rules, text = world.profile_list[world.profiles[n]]
+    until, low, high, household, rules, text, _ = world.profile_list[world.profiles[n]]
     lat, lon = world.latitude[n] / STEPS_PER_DEGREE, world.longitude[n] / STEPS_PER_DEGREE
     place = geo._place(int(world.towns[n]))
     unit = UNITS[world.units[n]]

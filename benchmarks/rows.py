@@ -39,7 +39,7 @@ def _dense(mask: int, known: dict[int, int]) -> int:
 
 
 def _profile(profile: Any) -> tuple[Any, ...]:
-    until, low, high, household, rules, text = profile
+    until, low, high, household, rules, text, _ = profile
     serves = sum(GENDERS[code] for _, code, effect in rules if effect == "serves")
     excludes = sum(GENDERS[code] for _, code, effect in rules if effect == "excludes")
     return (until, low is not None or high is not None, float(low or 0), 1e9 if high is None else float(high),

@@ -75,9 +75,10 @@ class World:
 
 def said_by(profile: Profile) -> dict[str, Any]:
     """What a profile is in a Candidate."""
-    until, low, high, household, rules, text = profile
+    until, low, high, household, rules, text, remote = profile
     return {"offered_until": None if until == FOREVER else date.fromordinal(until), "minimum_age": low,
             "maximum_age": high, "maximum_household": household, "eligibility_text": "call" if text else None,
+            "remote": remote,
             "eligibility": tuple(EligibilityRule(*rule) for rule in rules)}
 
 
