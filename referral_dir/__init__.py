@@ -4,16 +4,19 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
-
 if TYPE_CHECKING:
+    from flask import Flask
+
     from config import Settings
     from referral_dir.store.db import Store
 
 
-def create_app(settings: "Settings", store: "Store | None" = None) -> Flask:
+def create_app(settings: "Settings", store: "Store | None" = None) -> "Flask":
     """The web application: settings, store, indexes, and each audience's pages behind its guard."""
+    # Here, so that a command that serves no page does not wait for what pages are made with.
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
     import config
     from referral_dir import logs
     from referral_dir.desk.opening_up import open_indexes, open_store

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from referral_dir.domain.saying import say
-from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop import hsds1, hsds3, unhcr
 from referral_dir.interop.placing import geocode_public, place_all
 from referral_dir.interop.reading import forget_json, read_json, unpack
@@ -22,6 +21,8 @@ from referral_dir.store.db import Store, transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from referral_dir.geocoder import PublicGeocoder
 
 # Feeds that always hold everything: what is gone from them has ended.
 FULL_FEEDS: Final = {"unhcr-geojson"}
@@ -47,7 +48,7 @@ def _without_collecting() -> Iterator[None]:
 @_without_collecting()
 def import_directory(store: Store, path: Path, *, now: datetime, format: str = "auto", source: str | None = None,
                      dry_run: bool = False, kept_by: UUID | None = None,
-                     geocoder: PublicGeocoder | None = None, progress: Progress = lambda step: None,
+                     geocoder: "PublicGeocoder | None" = None, progress: Progress = lambda step: None,
                      at_end: Callable[["Session", ImportReport], None] = lambda session, report: None,
                      scratch: tuple[Path | None, str] = (None, "referral-")) -> ImportReport:
     """Import a file, folder or ZIP; returns what was read, created, updated, unchanged, refused and repaired.

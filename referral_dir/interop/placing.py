@@ -3,18 +3,18 @@
 import re
 from collections import Counter, defaultdict
 from functools import cache
-from typing import Final
-
-from geopy.exc import GeopyError
+from typing import TYPE_CHECKING, Final
 
 from referral_dir import geo
 from referral_dir.domain.saying import say
 from referral_dir.domain.suggest import suggest_needs
 from referral_dir.domain.vocabulary import Place
-from referral_dir.geocoder import PublicGeocoder
 from referral_dir.interop.hiding import Hanging, hide
 from referral_dir.interop.records import SourceRecord
 from referral_dir.interop.report import ImportReport
+
+if TYPE_CHECKING:
+    from referral_dir.geocoder import PublicGeocoder
 
 _VIOLENCE: Final = re.compile(
     r"domestic violence|abused|battered|trafficking|violencia|sexual assault|dating violence", re.IGNORECASE)
@@ -55,11 +55,13 @@ def place_all(records: list[SourceRecord], report: ImportReport, default_country
     return [r for r in records if id(r) not in hanging.gone]
 
 
-def geocode_public(records: list[SourceRecord], report: ImportReport, geocoder: PublicGeocoder) -> None:
+def geocode_public(records: list[SourceRecord], report: ImportReport, geocoder: "PublicGeocoder") -> None:
     """Points for public addresses that have none, from the server that a deployment runs itself.
 
     Called with what is left after the shelters were hidden: a sealed address is not among the records any more.
     """
+    from geopy.exc import GeopyError  # slow to load, and most deployments run no such server
+
     addresses = {r.values.get("location_id"): r for r in records if r.table == "address" and r.values.get("address_1")}
     for location in (r for r in records if r.table == "location" and r.foreign_id in addresses):
         if _on_globe(location.values.get("latitude"), location.values.get("longitude")):

@@ -94,9 +94,9 @@ class Walk:
         return self.twins.compare(f"{who} {method} {path} {form}", ask)
 
     def begin(self) -> None:
-        """Everything as in the beginning, with a form token for each who is signed in."""
+        """Everything as in the beginning, with a form token for each who is signed in: it belongs to the session."""
         self.twins.restore()
-        for side in self.twins:
+        for side in self.twins if not self.tokens else ():
             self.tokens = {who: token_of(self.twins.client(side, who).get("/account").text) for who in WALKERS[1:]}
 
     def _action(self, rule: Rule) -> str:
