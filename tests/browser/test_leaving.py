@@ -10,25 +10,21 @@ from waitress import create_server
 
 from referral_dir import create_app
 from referral_dir.store.db import Store, make_engine
-from tests.browser.test_story import CHROMIUM, QUIET, Person
-from tests.conftest import KEYS, copy_demo, missing, settings_in
+from tests.browser.conftest import CHROMIUM, QUIET
+from tests.browser.test_story import Person
+from tests.conftest import KEYS, copy_demo, settings_in
 
 TRACES = ("Referral", "directory", "Keys Food", "comida", "Find help", "invented", "Demo", "Harbour", "Sign", "Case")
 SCRIPT = pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 
 
 @pytest.fixture(scope="module")
-def remembering() -> Iterator[Any]:
+def remembering(player: Any) -> Iterator[Any]:
     """A Chromium that keeps pages in memory for Back, as a person's does; playwright's usual one does not."""
-    if not CHROMIUM.exists():
-        missing("no Chromium: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET,
-                                             ignore_default_args=["--disable-back-forward-cache"])
-        yield browser
-        browser.close()
+    browser = player.chromium.launch(executable_path=str(CHROMIUM), args=QUIET,
+                                     ignore_default_args=["--disable-back-forward-cache"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,8 @@ import config
 from referral_dir import create_app
 from referral_dir.desk.demo import DEMO_PASSWORD
 from referral_dir.store.db import Store
-from tests.conftest import copy_demo, missing
+from tests.conftest import copy_demo
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 SHOTS = os.environ.get("SHOTS")
 # All pictures together are to be small: at less than one dot for each of the page's, and not endless.
 SCALE, LONGEST = 0.7 if SHOTS else 1.0, 2000
@@ -28,15 +25,11 @@ FIXED = """how => {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        missing("no Chromium: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield browser
-        browser.close()
+def chromium(started: Any) -> Iterator[Any]:
+    """A browser in which nobody has been."""
+    yield started
+    for context in started.contexts:
+        context.close()
 
 
 @pytest.fixture
