@@ -46,7 +46,8 @@ def sign_in() -> ResponseReturnValue:
         return redirect(second_step(target))
     if current_user.is_authenticated:
         return redirect(url_for(HOME[actor().role]))
-    return render_template("account/sign_in.html", errors={}, form={}, next=target)
+    # A token is left in the browser by a session that nobody ended here.
+    return render_template("account/sign_in.html", errors={}, form={}, next=target, ended="_user_id" in session)
 
 
 @blueprint.post("/sign-in")

@@ -265,3 +265,15 @@ def test_a_store_that_is_opened_outside_the_demo_does_not_open_to_its_password(
     visitor.token = token(visitor.client.get("/sign-in", base_url=SITE).text)
     assert visitor.client.post("/sign-in", base_url=SITE, headers={"Referer": SITE}, data={
         **form, "csrf_token": visitor.token}).status_code == 422
+
+
+def test_whoever_was_signed_out_for_doing_nothing_is_told_and_a_stranger_is_not(
+        world: World, sign_in: Callable[[Actor], Browser]) -> None:
+    olga = sign_in(world.cast.olga)
+    with transaction(world.store) as session:
+        session.execute(update(LoginSession).values(last_seen=datetime.now(UTC) - timedelta(minutes=16)))
+    assert "You were signed out" in olga.client.get("/officer/", follow_redirects=True).text
+    assert "You were signed out" not in world.app.test_client().get("/officer/", follow_redirects=True).text
+    left = sign_in(world.cast.olga)
+    left.post("/sign-out")
+    assert "You were signed out" not in left.client.get("/sign-in").text
