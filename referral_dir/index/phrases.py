@@ -25,7 +25,7 @@ FOR_WHOM: Final = frozenset(fold(word) for word in (
     "refugee", "refugees", "refugiado", "refugiada", "refugiados", "refugiadas", "réfugié", "réfugiée", "réfugiés",
     "réfugiées", "لاجئ", "لاجئة", "لاجئين", "للاجئين", "اللاجئين", "біженець", "біженців", "біженцям", "беженец",
     "беженцев", "беженцам"))
-LANGUAGES: Final = ("en", "es", "fr", "ar", "uk", "ru")
+LANGUAGES: Final = ("en", "es", "fr", "ar", "uk", "ru", "ht")
 SHORTEST_GUESS: Final = 4
 # A word of so many letters that differs by one from a phrase's is the same word, misspelled or inflected.
 LONG: Final = 8

@@ -184,14 +184,20 @@ _OTHER_GLUE: Final = _folded(
     "в у на до з із зі за про для від о об к с из от по і й та и або или чи في من إلى الى على عن مع أو و يا")
 GLUE: Final = (_STOPPED - _TELLING) | _OTHER_GLUE
 
-# Words that a sentence needs and a search does not: these, and those in which people ask for help.
+# Words that a sentence needs and a search does not: these, and those in which people ask for help, say that it must
+# be soon and cost little. Not "urgent" nor "affordable": so begin the names of what is offered.
 FILLERS: Final = _STOPPED | _OTHER_GLUE | _folded("""
     need needs needed want wants wanted help please find get looking look someone somebody anyone where near nearest
     cant can't dont don't im i'm free would like
+    cheap tonight now asap urgently immediately quickly today
     necesito necesita necesitamos quiero quiere busco buscar buscando ayuda ayudar gratis gratuito gratuita alguien
-    donde cerca favor puedo puede tengo hay
+    donde cerca favor puedo puede tengo hay barato barata baratos baratas hoy ahora
+    urgentemente
     besoin cherche chercher veux voudrais aide aider gratuit gratuite quelqu'un où près trouver peux puis faut ai
-    أنا أريد نحن أحتاج أبحث مساعدة مجاني مجانية أين لي هل كيف هذا هذه
+    maintenant vite aujourd'hui
+    أنا أريد نحن أحتاج أبحث مساعدة مجاني مجانية أين لي هل كيف هذا هذه رخيص رخيصة الآن فورا اليوم بسرعة
     я мені мене ми нам треба потрібно потрібна потрібен хочу шукаю де допомога допоможіть безкоштовно безкоштовний
-    безкоштовна хто як мій моя моє
-    мне меня мы нужно нужна нужен ищу где помощь помогите бесплатно бесплатный бесплатная кто как мой""")
+    безкоштовна хто як мій моя моє дешево дешевий дешева недорого терміново зараз негайно сьогодні
+    мне меня мы нужно нужна нужен ищу где помощь помогите бесплатно бесплатный бесплатная кто как мой
+    дешевый срочно сейчас сегодня
+    mwen bezwen vle chache ede èd tanpri jwenn ki kote pou yon nan gen gratis jodi kounye""")
