@@ -36,8 +36,6 @@ JUDGED: Final = Path(__file__).resolve().parent / "judged"
 KEYS: Final = KeyRing((("relevance", b"r" * 32),))
 FAMILIES: Final = ("shelter", "legal", "medical", "mental_health", "interpretation", "safety")
 MATCH: Final = "match"
-# The newest set of queries: what whoever tuned the search knows least of.
-NEWEST: Final = "everyday"
 RULE: Final = "| --- " * 6 + "|"
 
 
@@ -159,7 +157,7 @@ def measure(folder: Path) -> tuple[dict[str, Any], dict[str, Answers]]:
     for query in every:
         own = labels.get(query.directory, {})
         outcome = score([own.get(key) for key in answers[query.directory].found[query]], query.needs, own.values())
-        for group in _groups(query, halves=folder == JUDGED):
+        for group in _groups(query):
             groups[group].append(outcome)
     return {"services labelled": {name: len(own) for name, own in labels.items()},
             "queries": len(queries),
@@ -168,18 +166,13 @@ def measure(folder: Path) -> tuple[dict[str, Any], dict[str, Answers]]:
             "suggestions": _suggestions(labels, answers, halves=folder == JUDGED)}, answers
 
 
-def _groups(query: Query, *, halves: bool) -> list[tuple[str, ...]]:
+def _groups(query: Query) -> list[tuple[str, ...]]:
     if query.kind == MATCH:
         return [("match by code",)]
     groups = [("all",), ("directory", query.directory), ("language", query.language), ("kind", query.kind)]
     if query.set:
         groups.append(("set", query.set))
-    return [*groups, (_known(query),)] if halves else groups
-
-
-def _known(query: Query) -> str:
-    """What whoever tuned the search knew of the query."""
-    return "newest set" if query.set == NEWEST else "known"
+    return groups
 
 
 def _half(text: str) -> str:

@@ -49,12 +49,20 @@ def test_a_word_finds_the_services_of_its_need_by_labels_and_synonyms(
 
 @pytest.mark.parametrize("sentence", [
     "She has nowhere to sleep tonight", "no tengo donde dormir", "je ne sais pas où dormir", "أين أجد مكان للنوم",
-    "немає де ночувати", "негде переночевать"])
+    "немає де ночувати", "негде переночевать", "mwen pa gen kote pou dòmi aswè a"])
 def test_a_sentence_finds_the_service_of_the_need_that_it_speaks_of(sentence: str, directory: Directory,
                                                                     search: Search) -> None:
     directory.add("Harbour rooms", needs=("shelter.emergency",), description="Beds, every evening from six.")
     directory.add("Night school", needs=("education",), description="Courses for those who have to work by day.")
     assert search(sentence)[0][0] == "Harbour rooms"
+
+
+@pytest.mark.parametrize("text", ["cuidado de niños barato", "cuidado de niños hoy", "cheap cuidado niños tonight"])
+def test_that_it_must_be_soon_and_cheap_says_nothing_of_what_is_needed(text: str, directory: Directory,
+                                                                       found: Callable[..., list[str]]) -> None:
+    directory.add("Nest", description="Cuidado de niños.")
+    directory.add("Tools", description="Barato, cheap, hoy, tonight.")
+    assert found(text) == ["Nest"]
 
 
 def test_a_misspelled_word_finds_what_the_corrected_one_does_and_says_so(directory: Directory, search: Search) -> None:
