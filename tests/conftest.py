@@ -38,7 +38,7 @@ quick.install()
 # These take longest: begun last, one of them would go on alone while the other processor rests.
 LONGEST = ("test_noninterference.py", "test_accessible.py", "test_tells_nothing.py", "test_access.py",
            "test_canaries.py", "test_asking.py", "test_consent_machine.py", "test_consent_races.py",
-           "test_real_directories.py", "test_five_languages.py", "test_upkeep.py", "test_cli.py")
+           "test_real_directories.py", "test_miami.py", "test_upkeep.py", "test_cli.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
