@@ -26,9 +26,9 @@ def draw(run: Callable[[str, int], dict[str, Any]], say: Callable[[str], None]) 
             if str(size) not in measured.setdefault(kind, {}):
                 measured[kind][str(size)] = run(kind, size)
                 MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    for kind, by_size in measured.items():
+    for kind in SIZES:
         lines: dict[str, list[tuple[int, float, float]]] = {}
-        for size, result in by_size.items():
+        for size, result in measured[kind].items():
             for engine, figures in result["engines"].items():
                 lines.setdefault(engine, []).append((int(size), figures["p50_ms"], figures["p99_ms"]))
         path = DOCS / f"{kind}-by-size.svg"

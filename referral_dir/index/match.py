@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # So many rows are judged by Python in the time of NumPy's calls.
 FEW: Final = 24
+# And so many in the time in which compiled code is called.
+VERY_FEW: Final = 6
 # More changes than this are read as a whole directory: one scan is cheaper than many lists of ids.
 REBUILD_AFTER: Final = 20_000
 # So many changes at the opening of a snapshot make it worth writing anew.
@@ -160,7 +162,7 @@ def _judged(question: Question, rows: Rows, reach_km: float, allowed: int, loops
     few = FEW if plain else 0
     if len(rows) > few and not (plain and loops is not None):
         rows = question.possible(rows, allowed, few, interpreted=interpreted)
-    if plain and loops is not None:
+    if plain and loops is not None and len(rows) > VERY_FEW:
         return judged_compiled(question, rows, reach_km, allowed, loops, interpreted=interpreted)
     if plain and len(rows) <= FEW:
         return judged_by_python(question, rows, reach_km, allowed, interpreted=interpreted)

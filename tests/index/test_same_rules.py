@@ -136,6 +136,7 @@ def check(directory: list[Candidate], columns: Columns, need: Need, shown: int) 
     for loops, few in WAYS:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(match, "FEW", few)
+            patch.setattr(match, "VERY_FEW", 0)
             patch.setattr(compiled, "loops", lambda loops=loops: loops)
             check_one_way(columns, need, shown, ranking, lent)
 
