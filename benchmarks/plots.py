@@ -28,9 +28,9 @@ def draw(run: Callable[[str, int], dict[str, Any]], say: Callable[[str], None]) 
                 MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     for kind in SIZES:
         lines: dict[str, list[tuple[int, float, float]]] = {}
-        for size, result in measured[kind].items():
-            for engine, figures in result["engines"].items():
-                lines.setdefault(engine, []).append((int(size), figures["p50_ms"], figures["p99_ms"]))
+        for size in SIZES[kind]:
+            for engine, figures in measured[kind][str(size)]["engines"].items():
+                lines.setdefault(engine, []).append((size, figures["p50_ms"], figures["p99_ms"]))
         path = DOCS / f"{kind}-by-size.svg"
         path.write_text(picture(TITLES[kind], lines), encoding="utf-8")
         say(f"wrote docs/{path.name}")
