@@ -115,7 +115,8 @@ def _file() -> tuple[Mapping[str, Any], npt.NDArray[np.int16]]:
     return json.loads(header), np.frombuffer(body, dtype="<i2")
 
 
-@lru_cache(maxsize=64)
+# A few countries, at 8 KB each.
+@lru_cache(maxsize=512)
 def _cell(level: str, column: int, row: int) -> _Cell:
     header, numbers = _file()
     about = header[level]
