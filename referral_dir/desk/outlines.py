@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
-from typing import Any, Final
+from itertools import accumulate, pairwise
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,14 @@ class _Cell:
     coast: npt.NDArray[np.bool_]
 
 
+class _Run(NamedTuple):
+    """A line of (x, y) in whole steps from the cell's corner; the number of its ring, -1 for a border."""
+
+    points: list[tuple[int, int]]
+    ring: int
+    coast: bool
+
+
 def outlines(frame: Frame) -> Outlines:
     """What the frame shows of the world. Lakes are rings within rings, drawn the other way round."""
     level = "far" if frame.reach_km > FAR_KM else "near"
@@ -121,39 +129,34 @@ def _cell(level: str, column: int, row: int) -> _Cell:
     header, numbers = _file()
     about = header[level]
     begin, rings, lines = about["cells"].get(f"{column},{row}", (0, (), ()))
-    size = about["cell"] * about["grain"]
-    runs: list[tuple[Numbers, Numbers, int, bool]] = []
+    steps = numbers[begin:begin + 2 * (sum(rings) + sum(lines))].tolist()
+    runs: list[_Run] = []
+    begin = 0
     for number, length in enumerate((*rings, *lines)):
-        x, y = (np.cumsum(numbers[begin + n * length:begin + (n + 1) * length], dtype=np.int64) for n in (0, 1))
+        whole = list(zip(accumulate(steps[begin:begin + length]),
+                         accumulate(steps[begin + length:begin + 2 * length]), strict=True))
         begin += 2 * length
-        runs += _runs(x, y, size, number) if number < len(rings) else [(x, y, -1, False)]
-    if not runs:
-        return _Cell(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
-    x, y = (np.concatenate([run[axis] for run in runs]) for axis in (0, 1))
-    corner = column * about["cell"] - 180, row * about["cell"] - 90
-    points = np.stack([y / about["grain"] + corner[1], x / about["grain"] + corner[0]], axis=1)
-    return _Cell(points, np.repeat(np.arange(len(runs)), [len(run[0]) for run in runs]),
-                 np.array([run[2] for run in runs]), np.array([run[3] for run in runs]))
+        runs += (_runs(whole, about["cell"] * about["grain"], number) if number < len(rings) else
+                 [_Run(whole, -1, coast=False)])
+    points = np.array([point for run in runs for point in run.points], dtype=np.float64).reshape(-1, 2)[:, ::-1]
+    corner = row * about["cell"] - 90, column * about["cell"] - 180
+    return _Cell(points / about["grain"] + corner, np.repeat(np.arange(len(runs)), [len(run.points) for run in runs]),
+                 np.array([run.ring for run in runs], dtype=np.int64),
+                 np.array([run.coast for run in runs], dtype=np.bool_))
 
 
-def _runs(x: Numbers, y: Numbers, size: int, number: int) -> list[tuple[Numbers, Numbers, int, bool]]:
+def _runs(ring: list[tuple[int, int]], size: int, number: int) -> list[_Run]:
     """A closed ring as lines, each of coast or of the cell's sides, from the end of one to the end of the next."""
-    side = _on_edge(x, size) | _on_edge(y, size)
-    if side.all() or not side.any():
+    side = [(x == then_x and x in (0, size)) or (y == then_y and y in (0, size))
+            for (x, y), (then_x, then_y) in zip(ring, [*ring[1:], ring[0]], strict=True)]
+    turns = [n for n in range(len(ring)) if side[n] != side[n - 1]]
+    if not turns:
         # In two, from the first point to the one farthest from it: thinned out as one line it would shrink to a point.
-        turns = [0, max(1, int(np.argmax(np.hypot(x - x[0], y - y[0]))))]
-    else:
-        turns = np.flatnonzero(side != np.roll(side, 1)).tolist()
+        turns = [0, max(range(1, len(ring)), key=lambda n: math.dist(ring[0], ring[n]))]
     first = turns[0]
-    x, y = (np.append(np.roll(values, -first), values[first]) for values in (x, y))
-    return [(x[a - first:b - first + 1], y[a - first:b - first + 1], number, not side[a])
-            for a, b in pairwise([*turns, first + len(side)])]
-
-
-def _on_edge(numbers: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
-    following = np.roll(numbers, -1)
-    same: npt.NDArray[np.bool_] = (numbers == following) & ((numbers == 0) | (numbers == size))
-    return same
+    around = ring[first:] + ring[:first + 1]
+    return [_Run(around[a - first:b - first + 1], number, coast=not side[a])
+            for a, b in pairwise([*turns, first + len(ring)])]
 
 
 def _cells(level: str, frame: Frame) -> Iterator[tuple[int, int]]:

@@ -129,6 +129,8 @@ def measured(need: Need, match: Match, distance_km: float) -> Match:
     Where the two lie on either side of what was asked, the rank's own stands: nobody is told of a service within 50 km
     that it is 50.1 km away.
     """
+    if distance_km == match.distance_km:
+        return match
     ranked = next(c for c in match.criteria if c.name == "distance")
     better = place_criterion(need, match.candidate, distance_km)
     if better.verdict is not ranked.verdict:

@@ -1,12 +1,17 @@
 """Links out of the site: https, tel and mailto. Whatever else a source or a form calls a link is shown as text."""
 
 import re
+from typing import Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from flask import g, url_for
 from markupsafe import Markup, escape
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _DIALLED = re.compile(r"\+?[0-9]{3,15}")
+# No service has this id.
+_NONE: Final = UUID(int=0)
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/\u2010-\u2015]")
 
 
@@ -24,6 +29,15 @@ def local(target: object) -> str:
     if not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable():
         raise ValueError("a component's link leads out of the site")
     return path
+
+
+def of_service(endpoint: str, service_id: UUID) -> str:
+    """The address of a page about a service. An answer has dozens of them: `url_for` makes the first, and the others
+    are it with another id."""
+    known: dict[str, str] = g.setdefault("of_service", {})
+    if endpoint not in known:
+        known[endpoint] = url_for(endpoint, service_id=_NONE)
+    return known[endpoint].replace(str(_NONE), str(service_id))
 
 
 def linkable(target: str) -> bool:

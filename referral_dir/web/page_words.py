@@ -32,7 +32,7 @@ from referral_dir.store.db import reading
 from referral_dir.web.auth import HOME, actor_or_none, edge, now
 from referral_dir.web.forms import ASKED
 from referral_dir.web.languages import ui_language
-from referral_dir.web.links import local, phone_link, safe_link
+from referral_dir.web.links import local, of_service, phone_link, safe_link
 from referral_dir.web.navigation import in_languages, links, same_page
 
 WORDS = {
@@ -248,7 +248,7 @@ def install(app: Flask) -> None:
         NEEDS=needs(), COMMON_LANGUAGES=COMMON[:12], DEMO_ACCOUNTS=DEMO_ACCOUNTS, DEMO_PASSWORD=DEMO_PASSWORD,
         FIELDS=IDENTIFYING_FIELDS, ASKED=ASKED, INTERPRETERS=INTERPRETERS,
         vital_reviews=vital_reviews, RIGHT_TO_LEFT=RIGHT_TO_LEFT,
-        local=local, links=links, same_page=same_page, in_languages=in_languages)
+        local=local, of_service=of_service, links=links, same_page=same_page, in_languages=in_languages)
     app.jinja_env.globals.update(QUESTIONS=QUESTIONS, ASKED_BY=ASKED_BY, OTHER_TIME=OTHER_TIME, DAY_NAMES=DAY_NAMES,
                                  TIME_STATES=TIME_STATES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
