@@ -96,6 +96,8 @@ def add_headers(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = policy()
     if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
+        # A file to take along came with a day a year from now, until which an old cache might have kept it.
+        response.headers.pop("Expires", None)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     return response

@@ -61,6 +61,7 @@ def test_every_answer_of_every_route_carries_the_headers_and_no_page_holds_a_scr
         assert carried == HEADERS, f"{method} {path}"
         if endpoint != "static":
             assert answer.headers["Cache-Control"] == "no-store", f"{method} {path}"
+            assert "Expires" not in answer.headers, f"{method} {path}"
         assert "Access-Control-Allow-Origin" not in answer.headers
         if answer.data:
             assert "charset=utf-8" in answer.headers["Content-Type"] or "charset" not in answer.mimetype_params
