@@ -92,7 +92,7 @@ def language_criterion(need: Need, candidate: Candidate,
     def answer(match: LanguageMatch, verdict: Verdict, detail: str, fit: float) -> tuple[LanguageMatch, Criterion]:
         return match, Criterion("language", verdict, detail, fit)
 
-    found = _spoken(need, candidate)
+    found = _spoken(need.languages, candidate.languages)
     if Fluency.DIRECT in found:
         asked, _ = found[Fluency.DIRECT]
         return answer(LanguageMatch(asked, Via.DIRECT), Verdict.MET, say("Speaks %(language)s", language=_named(asked)),
@@ -137,13 +137,9 @@ def either(codes: Sequence[str]) -> str:
                   _named(codes[0])) if codes else ""
 
 
-def _spoken(need: Need, candidate: Candidate) -> Mapping[Fluency, tuple[str, str]]:
-    """Per level the first asked language that is answered so, and the offered one that does."""
-    return _fluent(need.languages, candidate.languages)
-
-
 @lru_cache(maxsize=4096)
-def _fluent(languages: tuple[str, ...], offered: frozenset[str]) -> Mapping[Fluency, tuple[str, str]]:
+def _spoken(languages: tuple[str, ...], offered: frozenset[str]) -> Mapping[Fluency, tuple[str, str]]:
+    """Per level the first asked language that is answered so, and the offered one that does."""
     found: dict[Fluency, tuple[str, str]] = {}
     for asked in languages:
         for own in sorted(offered):
